@@ -1,0 +1,35 @@
+import type { LogIndex, Term } from '../base/ids.js'
+
+/** What an entry is for; the numbers are those of the frame on disk and on the wire. */
+export const entryKinds = {
+  /** A command of the user. */
+  normal: 0,
+  /** A membership change. */
+  membership: 1,
+  /** The empty entry that a new leader appends. */
+  noop: 0x10,
+  /** Opening or closing a client session. */
+  session: 0x11,
+} as const
+
+/** One of the values of `entryKinds`. */
+export type EntryKind = (typeof entryKinds)[keyof typeof entryKinds]
+
+/** Neighbouring entries of one term and one kind. */
+export interface EntryRun {
+  readonly term: Term
+  readonly kind: EntryKind
+  /** Entries in the run, at least 1. */
+  readonly count: number
+}
+
+/** Contiguous entries without their payloads, as columns instead of objects. Never empty.
+ *  The payloads travel beside it as the log's frame bytes, in the same order. */
+export interface EntryRange {
+  readonly firstIndex: LogIndex
+  readonly lastIndex: LogIndex
+  /** (term, kind) run-length encoded; terms never fall; counts add up to the number of entries. */
+  readonly runs: readonly EntryRun[]
+  /** Whole frame bytes of each entry; length = lastIndex - firstIndex + 1. */
+  readonly byteLengths: Uint32Array
+}

@@ -1,0 +1,88 @@
+import type { LogIndex, ReplicaId, Term } from '../base/ids.js'
+import type { EntryRange } from './entry-range.js'
+
+interface Envelope {
+  readonly from: ReplicaId
+  readonly to: ReplicaId
+  /** The sender's term. A pre-vote, and its grant, carry the term that the candidate would campaign in. */
+  readonly term: Term
+}
+
+interface CandidateLog {
+  /** The candidate's last entry: its index and its term (Raft §5.4.1). */
+  readonly lastIndex: LogIndex
+  readonly lastTerm: Term
+}
+
+/** Asks whether a campaign could win, before the term is raised (dissertation §9.6). */
+export interface PreVote extends Envelope, CandidateLog {
+  readonly kind: 'pre-vote'
+}
+
+/** Answers a pre-vote: a grant carries the term asked for, a rejection the voter's own term. */
+export interface PreVoteResponse extends Envelope {
+  readonly kind: 'pre-vote-response'
+  readonly rejected: boolean
+}
+
+/** RequestVote RPC (Raft §5.2). */
+export interface RequestVote extends Envelope, CandidateLog {
+  readonly kind: 'request-vote'
+}
+
+/** Answers a request for a vote. A candidate's own vote is one of these too, addressed to itself. */
+export interface RequestVoteResponse extends Envelope {
+  readonly kind: 'request-vote-response'
+  readonly rejected: boolean
+}
+
+/** AppendEntries RPC (Raft §5.3). `entries: null` only probes, or only tells the commit index. */
+export interface AppendEntries extends Envelope {
+  readonly kind: 'append-entries'
+  /** The entry right before `entries`: the follower must hold it. */
+  readonly prevIndex: LogIndex
+  readonly prevTerm: Term
+  readonly commitIndex: LogIndex
+  /** First index is prevIndex + 1. The frames travel beside the message. */
+  readonly entries: EntryRange | null
+}
+
+/** Answers an append. */
+export interface AppendEntriesResponse extends Envelope {
+  readonly kind: 'append-entries-response'
+  /** Accepted: the last index known to match. Rejected: the prevIndex that was refused. */
+  readonly index: LogIndex
+  readonly rejected: boolean
+  /** Rejected: the largest index at which the follower's log may match, and its term there (0, 0 otherwise). */
+  readonly rejectHintIndex: LogIndex
+  readonly rejectHintTerm: Term
+}
+
+/** Keeps the leader's authority alive, and carries a read-index round. */
+export interface Heartbeat extends Envelope {
+  readonly kind: 'heartbeat'
+  /** Never beyond what the receiver is known to hold. */
+  readonly commitIndex: LogIndex
+  /** The newest read-index round that waits for a quorum; 0 for none. */
+  readonly context: number
+}
+
+/** Answers a heartbeat, with its context. */
+export interface HeartbeatResponse extends Envelope {
+  readonly kind: 'heartbeat-response'
+  readonly context: number
+}
+
+/** Every message that replicas exchange. All integers are below 2^53. */
+export type Message =
+  | PreVote
+  | PreVoteResponse
+  | RequestVote
+  | RequestVoteResponse
+  | AppendEntries
+  | AppendEntriesResponse
+  | Heartbeat
+  | HeartbeatResponse
+
+/** The tag of a message. */
+export type MessageKind = Message['kind']

@@ -1,0 +1,197 @@
+import type { LogIndex, ReplicaId, Term } from '../base/ids.js'
+import type { Random } from '../base/random.js'
+import type { EntryRange, EntryRun } from './entry-range.js'
+import type { Message } from './messages.js'
+
+/** What a replica is at the moment. */
+export type Role = 'follower' | 'pre-candidate' | 'candidate' | 'leader'
+
+/** What must survive a crash besides the entries (Raft figure 2, "persistent state"). */
+export interface HardState {
+  readonly term: Term
+  /** The replica voted for in `term`; 0 for none. */
+  readonly vote: ReplicaId
+  readonly commitIndex: LogIndex
+}
+
+/** State that is useful to know and need not survive. */
+export interface SoftState {
+  readonly role: Role
+  /** The leader of the current term as far as known; 0 for none. */
+  readonly leader: ReplicaId
+}
+
+/** A read that may be served as soon as the state machine has applied `index`. */
+export interface ReadState {
+  readonly context: number
+  readonly index: LogIndex
+}
+
+/** Handed back to `core.acknowledge` when everything to persist in a Ready is durable, and with it,
+ *  since writes are durable in order, everything of all earlier Readies. */
+export interface Acknowledgement {
+  /** Counts the writes of this core: tells two writes of the same index and term apart (the ABA case). */
+  readonly writeNumber: number
+  /** The last index of the log when this write was handed out. */
+  readonly durableIndex: LogIndex
+  /** The core's term when this write was handed out. */
+  readonly term: Term
+}
+
+/** Committed entries to apply, in order. */
+export interface CommittedRange {
+  readonly firstIndex: LogIndex
+  readonly lastIndex: LogIndex
+}
+
+/** Everything that one turn of the core wants done. Read-only data; an absent field means nothing to do.
+ *
+ *  Order: persist `hardState`, `truncateFrom` and `entries` as one write. No message may leave before the term and
+ *  vote of this and every earlier Ready are durable. Besides that, `messages` may leave at once;
+ *  `messagesAfterPersist` leave only when the write of this Ready and every earlier write are durable, and those
+ *  among them that are addressed to this replica itself go back in through `core.step`. */
+export interface Ready {
+  /** Present when it changed. */
+  readonly softState?: SoftState
+  /** Present when it changed. When only commitIndex did, it may ride on the next write that syncs anyway. */
+  readonly hardState?: HardState
+  /** Entries from here on are dropped from the log before `entries` are appended. */
+  readonly truncateFrom?: LogIndex
+  /** Entries to append. */
+  readonly entries?: EntryRange
+  readonly messages: readonly Message[]
+  readonly messagesAfterPersist: readonly Message[]
+  /** Entries to apply; they follow the ones handed out before. */
+  readonly committed?: CommittedRange
+  readonly readStates: readonly ReadState[]
+  /** Contexts of reads that will never be answered, because leadership ended first. */
+  readonly droppedReads: readonly number[]
+  /** Whether the write must be synced: entries, the term or the vote changed. */
+  readonly mustSync: boolean
+  /** Present when there is something to persist. */
+  readonly acknowledgement?: Acknowledgement
+}
+
+/** A log as found on disk, without the payloads. */
+export interface RecoveredEntries {
+  /** The first entry that is there; lastIndex + 1 when there is none. */
+  readonly firstIndex: LogIndex
+  /** firstIndex - 1 when there is none. */
+  readonly lastIndex: LogIndex
+  /** The term of the entry right before firstIndex; 0 when firstIndex is 1. */
+  readonly prevTerm: Term
+  readonly runs: readonly EntryRun[]
+  readonly byteLengths: Uint32Array
+}
+
+/** What a replica finds when it starts again. */
+export interface RecoveredState {
+  readonly hardState: HardState
+  readonly entries: RecoveredEntries
+  /** The last index that the state machine has applied; the entries after it are handed out again. */
+  readonly appliedIndex: LogIndex
+}
+
+/** The voters of a partition. `outgoing` is the second half of a joint configuration, empty otherwise. */
+export interface VoterSets {
+  readonly incoming: readonly ReplicaId[]
+  readonly outgoing: readonly ReplicaId[]
+}
+
+/** How to make a core. Ticks are as long as the caller makes them; the defaults take them as 10 ms. */
+export interface CoreOptions {
+  readonly id: ReplicaId
+  /** Every voter, this replica among them if it is one. */
+  readonly voters: readonly ReplicaId[]
+  /** The one source of randomness: spreads election timeouts. */
+  readonly random: Random
+  /** Absent for a replica that has never run. */
+  readonly recovered?: RecoveredState
+  /** Shortest election timeout, and the check-quorum interval; default 15 (150 ms). Must exceed heartbeatTicks. */
+  readonly electionTicksMin?: number
+  /** Longest election timeout, inclusive; default 30 (300 ms). */
+  readonly electionTicksMax?: number
+  /** Between two heartbeats of a leader; default 5 (50 ms). */
+  readonly heartbeatTicks?: number
+  /** Whether a campaign asks first if it could win (dissertation §9.6); default true. */
+  readonly preVote?: boolean
+  /** Whether a leader that hears no quorum steps down, and a follower that hears a leader ignores candidates; default true. */
+  readonly checkQuorum?: boolean
+  /** Most frame bytes in one append, unless a single entry is larger; default 1 MiB. */
+  readonly appendBytesMax?: number
+  /** Most entries in one append; default 16384. */
+  readonly appendEntriesMax?: number
+  /** Most unanswered appends per follower; default 256. */
+  readonly inflightMessagesMax?: number
+  /** Most unanswered frame bytes per follower; default 32 MiB, 0 for no limit. */
+  readonly inflightBytesMax?: number
+  /** Most frame bytes that a leader holds uncommitted before it refuses proposals; default 64 MiB, 0 for no limit. */
+  readonly uncommittedBytesMax?: number
+  /** Most frame bytes of committed entries in one Ready, unless a single entry is larger; default 4 MiB. */
+  readonly committedBytesMax?: number
+  /** Most frame bytes of committed entries handed out and not yet acknowledged as applied; default 16 MiB. */
+  readonly applyingBytesMax?: number
+  /** Whether entries may be applied before they are durable here, once a quorum has them; default true. */
+  readonly applyBeforeDurable?: boolean
+  /** Frame bytes of a leader's empty entry; default 33, a frame without payload. */
+  readonly noopBytes?: number
+}
+
+/** How a leader sends to one replica: one append at a time until it knows where the logs meet, or pipelined. */
+export type ProgressState = 'probe' | 'replicate'
+
+/** What a leader knows of one replica. */
+export interface ProgressStatus {
+  readonly id: ReplicaId
+  readonly state: ProgressState
+  readonly matchIndex: LogIndex
+  readonly nextIndex: LogIndex
+  readonly inflightMessages: number
+  readonly inflightBytes: number
+  /** Whether no append may be sent right now. */
+  readonly paused: boolean
+  /** Whether it was heard of in the current check-quorum interval. */
+  readonly recentActive: boolean
+}
+
+/** A snapshot of the core for people and metrics. */
+export interface CoreStatus {
+  readonly id: ReplicaId
+  readonly role: Role
+  readonly leader: ReplicaId
+  readonly term: Term
+  readonly vote: ReplicaId
+  readonly commitIndex: LogIndex
+  readonly appliedIndex: LogIndex
+  readonly durableIndex: LogIndex
+  readonly firstIndex: LogIndex
+  readonly lastIndex: LogIndex
+  readonly lastTerm: Term
+  /** Frame bytes of proposals that are not committed (leader). */
+  readonly uncommittedBytes: number
+  /** Ticks since the election timer was last reset, and the timeout in force. */
+  readonly electionElapsedTicks: number
+  readonly electionTimeoutTicks: number
+  readonly voters: VoterSets
+  /** Per replica, this one included, sorted by id; empty unless leader. */
+  readonly progress: readonly ProgressStatus[]
+}
+
+/** What became of a proposal. `firstIndex..lastIndex` of `term` are its entries; a drop had no effect. */
+export type ProposeResult =
+  | {
+      readonly kind: 'accepted'
+      readonly term: Term
+      readonly firstIndex: LogIndex
+      readonly lastIndex: LogIndex
+    }
+  | {
+      readonly kind: 'dropped'
+      readonly reason: 'not-leader' | 'uncommitted-limit'
+      readonly leader: ReplicaId
+    }
+
+/** What became of a read request: accepted ones end in `readStates` or in `droppedReads`. */
+export type ReadIndexResult =
+  | { readonly kind: 'accepted' }
+  | { readonly kind: 'dropped'; readonly reason: 'not-leader'; readonly leader: ReplicaId }
