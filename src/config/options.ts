@@ -1,0 +1,313 @@
+import type { ChoiceRow, NumberRow, SwitchRow } from './option-rows.js'
+import { bytes, choice, count, milliseconds, switched } from './option-rows.js'
+
+const KiB = 1024
+const MiB = 1024 * KiB
+const GiB = 1024 * MiB
+
+/** Every option of clustor, once: name, unit, default, bounds, meaning. The same names are used in the configuration file,
+ *  in JavaScript, as flags (`--segment-bytes`) and in the environment (`CLUSTOR_SEGMENT_BYTES`). */
+export const optionTable = {
+  // The durable log of a partition
+  segmentBytes: bytes(
+    'log',
+    64 * MiB,
+    64 * KiB,
+    2 * GiB,
+    'Size of a log segment; segments are preallocated and zeroed.',
+  ),
+  durability: choice(
+    'log',
+    'strict',
+    ['strict', 'group'],
+    'strict syncs once for each append call; group makes one block of everything queued meanwhile.',
+  ),
+  ledger: choice(
+    'log',
+    'ordered',
+    ['ordered'],
+    'Order of segment sync and ledger sync: ordered syncs the ledger after the segment.',
+  ),
+  blockAlignmentBytes: bytes(
+    'log',
+    4 * KiB,
+    512,
+    4 * KiB,
+    'Blocks start at multiples of this; smaller saves space and wears the disk more.',
+    { powerOfTwo: true },
+  ),
+  payloadBytesMax: bytes(
+    'log',
+    4 * MiB,
+    1 * KiB,
+    64 * MiB,
+    'Largest payload of one log entry; it must fit into a segment.',
+  ),
+  groupBytesMax: bytes(
+    'log',
+    4 * MiB,
+    64 * KiB,
+    64 * MiB,
+    'Most bytes that group commit puts into one block.',
+  ),
+  groupEntriesMax: count(
+    'log',
+    16_384,
+    1,
+    1_000_000,
+    'Most entries that group commit puts into one block.',
+  ),
+  groupWaitMsMax: milliseconds(
+    'log',
+    0,
+    0,
+    1_000,
+    'Longest time group commit waits for company before it syncs; 0 never waits.',
+  ),
+  appendQueueBytesMax: bytes(
+    'log',
+    64 * MiB,
+    64 * KiB,
+    4 * GiB,
+    'Bytes that may wait for the disk before appends are refused with ERR_BUSY.',
+  ),
+  recentFramesBytesMax: bytes(
+    'log',
+    16 * MiB,
+    0,
+    4 * GiB,
+    'Recent entries kept in memory, so that followers and the state machine rarely read the disk.',
+  ),
+  ledgerBytesMax: bytes(
+    'log',
+    8 * MiB,
+    64 * KiB,
+    1 * GiB,
+    'Size at which the durability ledger is compacted.',
+  ),
+  committerThreads: count(
+    'log',
+    2,
+    1,
+    64,
+    'Native threads that sync logs; all partitions of a process share them.',
+  ),
+
+  // Raft timing and windows
+  tickMs: milliseconds('raft', 10, 1, 1_000, 'Length of a tick, the clock of the Raft core.'),
+  electionTimeoutMsMin: milliseconds(
+    'raft',
+    150,
+    10,
+    60_000,
+    'Shortest silence of the leader after which a follower campaigns.',
+  ),
+  electionTimeoutMsMax: milliseconds(
+    'raft',
+    300,
+    10,
+    120_000,
+    'Longest such silence; each node draws its timeout between the two.',
+  ),
+  heartbeatMs: milliseconds('raft', 50, 1, 30_000, 'Interval of the heartbeats of an idle leader.'),
+  preVote: switched(
+    'raft',
+    true,
+    'Ask before raising the term, so that a node that was cut off does not disturb a healthy leader.',
+  ),
+  checkQuorum: switched(
+    'raft',
+    true,
+    'A leader that hears no quorum for an election timeout steps down.',
+  ),
+  inflightMessagesMax: count(
+    'raft',
+    256,
+    1,
+    65_536,
+    'Append messages that may be under way to one follower.',
+  ),
+  inflightBytesMax: bytes(
+    'raft',
+    16 * MiB,
+    64 * KiB,
+    1 * GiB,
+    'Bytes of entries that may be under way to one follower.',
+  ),
+  appendBytesMax: bytes(
+    'raft',
+    1 * MiB,
+    4 * KiB,
+    3 * MiB,
+    'Bytes of entries in one append message; a single larger entry still travels.',
+  ),
+  uncommittedBytesMax: bytes(
+    'raft',
+    64 * MiB,
+    64 * KiB,
+    4 * GiB,
+    'Bytes proposed and not committed yet before proposals are refused with ERR_BUSY.',
+  ),
+  applyBytesMax: bytes(
+    'raft',
+    4 * MiB,
+    4 * KiB,
+    256 * MiB,
+    'Bytes of committed entries handed to the state machine at once.',
+  ),
+
+  // Connections
+  frameBytesMax: bytes(
+    'transport',
+    4 * MiB,
+    64 * KiB,
+    4 * MiB,
+    'Largest body of a frame on the wire, checked before memory is taken.',
+  ),
+  sendQueueBytesMax: bytes(
+    'transport',
+    16 * MiB,
+    64 * KiB,
+    1 * GiB,
+    'Bytes that may wait for one peer before messages to it are dropped.',
+  ),
+  connectTimeoutMs: milliseconds(
+    'transport',
+    2_000,
+    50,
+    60_000,
+    'Time a connection attempt may take, handshake included.',
+  ),
+  reconnectMsMin: milliseconds(
+    'transport',
+    20,
+    1,
+    60_000,
+    'First pause before a lost connection is tried again; doubled each time, with jitter.',
+  ),
+  reconnectMsMax: milliseconds(
+    'transport',
+    1_000,
+    1,
+    300_000,
+    'Longest pause between two attempts.',
+  ),
+  clientConnectionsMax: count(
+    'transport',
+    1_024,
+    1,
+    65_536,
+    'Client connections that a node accepts.',
+  ),
+
+  // Remote clients
+  requestTimeoutMs: milliseconds(
+    'client',
+    10_000,
+    1,
+    3_600_000,
+    'Deadline of a request that names none.',
+  ),
+  retryMsMin: milliseconds(
+    'client',
+    5,
+    1,
+    60_000,
+    'First pause before a request is tried again; doubled each time, with jitter.',
+  ),
+  retryMsMax: milliseconds('client', 500, 1, 300_000, 'Longest pause between two attempts.'),
+  inflightRequestsMax: count(
+    'client',
+    16_384,
+    1,
+    1_000_000,
+    'Requests of one client that may be under way; more are refused with ERR_BUSY.',
+  ),
+  inflightRequestBytesMax: bytes(
+    'client',
+    64 * MiB,
+    64 * KiB,
+    4 * GiB,
+    'Bytes of requests of one client that may be under way.',
+  ),
+
+  // Exactly-once sessions
+  sessionsMax: count(
+    'sessions',
+    4_096,
+    1,
+    1_000_000,
+    'Sessions a partition remembers; the least recently used one expires first.',
+  ),
+  sessionResultsMax: count(
+    'sessions',
+    16_384,
+    1,
+    1_000_000,
+    'Answers remembered for one session until its client acknowledges them.',
+  ),
+
+  // A node
+  proposalBytesMax: bytes(
+    'node',
+    2 * MiB,
+    1 * KiB,
+    3 * MiB,
+    'Largest proposal a node takes from its callers and clients.',
+  ),
+  proposalQueueMax: count(
+    'node',
+    65_536,
+    1,
+    10_000_000,
+    'Proposals that may wait in a partition before more are refused with ERR_BUSY.',
+  ),
+  keyBytesMax: bytes(
+    'node',
+    1 * KiB,
+    1,
+    64 * KiB,
+    'Longest key of the key-value machine, in UTF-8 bytes.',
+  ),
+  valueBytesMax: bytes('node', 1 * MiB, 1, 2 * MiB, 'Longest value of the key-value machine.'),
+  shutdownTimeoutMs: milliseconds(
+    'node',
+    5_000,
+    0,
+    600_000,
+    'Time a stopping node waits for what is under way.',
+  ),
+} as const satisfies Record<string, NumberRow | ChoiceRow | SwitchRow>
+
+/** The name of an option. */
+export type OptionName = keyof typeof optionTable
+/** The room an option belongs to. */
+export type OptionGroup = (typeof optionTable)[OptionName]['group']
+
+type ValueOf<Row> =
+  Row extends ChoiceRow<infer Choice> ? Choice : Row extends SwitchRow ? boolean : number
+
+/** All options with their values. Durations are milliseconds, sizes bytes. */
+export type Options = { readonly [Name in OptionName]: ValueOf<(typeof optionTable)[Name]> }
+
+type NamesOf<Group extends OptionGroup> = {
+  [Name in OptionName]: (typeof optionTable)[Name]['group'] extends Group ? Name : never
+}[OptionName]
+
+/** The options of one group, or of a union of groups. */
+export type OptionsOf<Group extends OptionGroup> = Pick<Options, NamesOf<Group>>
+
+/** The names of all options, in the order of the table. */
+export const optionNames = Object.keys(optionTable) as OptionName[]
+
+/** The environment variable of an option: `segmentBytes` is `CLUSTOR_SEGMENT_BYTES`. */
+export function environmentName(name: string): string {
+  return `CLUSTOR_${words(name).join('_').toUpperCase()}`
+}
+
+/** The flag of an option: `segmentBytes` is `--segment-bytes`. */
+export function flagName(name: string): string {
+  return `--${words(name).join('-')}`
+}
+
+const words = (name: string): string[] => name.split(/(?=[A-Z])/).map((word) => word.toLowerCase())
