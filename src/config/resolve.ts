@@ -15,8 +15,8 @@ import {
 
 /** Values from one place. Texts are read with their units, as in a file, a flag or a variable. */
 export interface OptionLayer {
-  /** Where the values come from; refusals repeat it: `node.toml`, `the environment`, `Node.open`. */
-  readonly source: string
+  /** Where the values come from, also name by name; refusals repeat it: `node.toml:7`, `CLUSTOR_TICK_MS`, `Node.open`. */
+  readonly source: string | ((name: string) => string)
   readonly values: Readonly<Record<string, unknown>>
 }
 
@@ -83,9 +83,10 @@ function merge<Result extends Partial<Options>>(
     names.map((name) => [name, optionTable[name].default]),
   )
   const given = new Set<string>()
-  for (const { source, values: layerValues } of layers) {
+  for (const { source: from, values: layerValues } of layers) {
     for (const [name, value] of Object.entries(layerValues)) {
       if (value === undefined) continue
+      const source = typeof from === 'string' ? from : from(name)
       if (!known.has(name)) throw unknownOption(name, names, source)
       values.set(name, readOption(name as OptionName, value, source))
       given.add(name)
