@@ -1,0 +1,227 @@
+import { ClustorError } from '../../src/base/errors.js'
+import { asIndex, asTerm, noReplica, type LogIndex, type Term } from '../../src/base/ids.js'
+import { invariant } from '../../src/base/invariant.js'
+import type { EntryKind } from '../../src/raft/entry-range.js'
+import type { HardState } from '../../src/raft/ready.js'
+import { countWithin, PayloadCursor, joinBatches, sliceBatch } from '../../src/wal/frames.js'
+import type { LogStatus, StageHistogram } from '../../src/wal/log-report.js'
+import type { FrameBatch, LogWrite, RecoveredLog, ReplicaLog } from '../../src/wal/replica-log.js'
+import { decodeFrames, encodeFrames } from './frame-codec.js'
+
+type Done = (error: ClustorError | null) => void
+
+interface QueuedWrite {
+  readonly write: LogWrite
+  readonly done: Done
+}
+
+/** What a log holds: in `MemoryLog` once as submitted and once as durable. */
+interface Contents {
+  hardState: HardState
+  /** Entries below it were compacted away. */
+  firstIndex: LogIndex
+  prevTerm: Term
+  /** One batch per entry, so that truncation is easy. */
+  entries: FrameBatch[]
+}
+
+/** A ReplicaLog in memory. Writes complete when the test says so: `flush()`; `crash()` keeps only what was flushed. */
+export class MemoryLog implements ReplicaLog {
+  readonly recovered: RecoveredLog
+  readonly #cursor = new PayloadCursor()
+  readonly #queue: QueuedWrite[] = []
+  readonly #durable: Contents
+  #submitted: Contents
+  #closed = false
+  #poisoned: ClustorError | null = null
+
+  constructor(contents: Contents = emptyContents()) {
+    this.#durable = contents
+    this.#submitted = copyOf(contents)
+    this.recovered = recoveredFrom(contents)
+  }
+
+  /** How many writes wait for `flush`. */
+  get queuedWrites(): number {
+    return this.#queue.length
+  }
+
+  /** Completes the oldest queued writes, all of them unless a count is given. */
+  flush(countMax = Infinity): void {
+    for (let count = 0; count < countMax; count++) {
+      const next = this.#queue.shift()
+      if (next === undefined) return
+      applyWrite(this.#durable, next.write)
+      next.done(null)
+    }
+  }
+
+  /** Fails everything that is queued with an error, as a full disk does. */
+  failQueued(error: ClustorError): void {
+    const failed = this.#queue.splice(0)
+    this.#submitted = copyOf(this.#durable)
+    for (const { done } of failed) done(error)
+  }
+
+  /** Fails everything queued and everything from here on, as a failed sync does. */
+  poison(): void {
+    this.#poisoned = new ClustorError('ERR_LOG_POISONED', 'a sync failed earlier')
+    this.failQueued(this.#poisoned)
+  }
+
+  /** What a new process would find after this one was killed now. */
+  crash(): MemoryLog {
+    return new MemoryLog(copyOf(this.#durable))
+  }
+
+  encode(
+    term: Term,
+    firstIndex: LogIndex,
+    kind: EntryKind,
+    payloads: readonly Uint8Array[],
+  ): FrameBatch {
+    return encodeFrames(term, firstIndex, kind, payloads)
+  }
+
+  decode(bytes: Uint8Array): FrameBatch {
+    return decodeFrames(bytes)
+  }
+
+  payload(batch: FrameBatch, position: number): Uint8Array {
+    return this.#cursor.payload(batch, position)
+  }
+
+  persist(write: LogWrite, done: Done): void {
+    const refusal = this.#closed ? new ClustorError('ERR_CLOSED', 'closed') : this.#poisoned
+    if (refusal !== null) {
+      queueMicrotask(() => {
+        done(refusal)
+      })
+      return
+    }
+    applyWrite(this.#submitted, write)
+    this.#queue.push({ write, done })
+  }
+
+  cached(firstIndex: LogIndex, lastIndex: LogIndex, bytesMax: number): FrameBatch | null {
+    return select(this.#submitted, firstIndex, lastIndex, bytesMax)
+  }
+
+  read(firstIndex: LogIndex, lastIndex: LogIndex, bytesMax: number): Promise<FrameBatch> {
+    if (firstIndex < this.#durable.firstIndex) {
+      return Promise.reject(new ClustorError('ERR_INDEX_COMPACTED', `index ${firstIndex}`))
+    }
+    const batch = select(this.#durable, firstIndex, lastIndex, bytesMax)
+    return batch === null
+      ? Promise.reject(new ClustorError('ERR_INDEX_OUT_OF_RANGE', `index ${firstIndex}`))
+      : Promise.resolve(batch)
+  }
+
+  truncatePrefix(before: LogIndex): Promise<void> {
+    for (const contents of [this.#durable, this.#submitted]) {
+      const dropped = contents.entries.splice(0, Math.max(0, before - contents.firstIndex))
+      contents.prevTerm = dropped.at(-1)?.range.runs[0]?.term ?? contents.prevTerm
+      contents.firstIndex = asIndex(contents.firstIndex + dropped.length)
+    }
+    return Promise.resolve()
+  }
+
+  status(): LogStatus {
+    return {
+      firstIndex: this.#submitted.firstIndex,
+      lastIndex: lastIndexOf(this.#submitted),
+      durableIndex: lastIndexOf(this.#durable),
+      segmentCount: 1,
+      diskBytes: 0,
+      pendingWrites: this.#queue.length,
+      pendingBytes: 0,
+      cachedBytes: 0,
+      blockCount: 0,
+      poisoned: this.#poisoned,
+      stages: {
+        queue: noSamples,
+        encode: noSamples,
+        write: noSamples,
+        sync: noSamples,
+        ledger: noSamples,
+      },
+    }
+  }
+
+  close(): Promise<void> {
+    this.#closed = true
+    this.failQueued(new ClustorError('ERR_CLOSED', 'closed', { outcome: 'unknown' }))
+    return Promise.resolve()
+  }
+}
+
+const noSamples: StageHistogram = { count: 0, totalUs: 0, maxUs: 0, p50Us: 0, p99Us: 0 }
+
+const emptyContents = (): Contents => ({
+  hardState: { term: asTerm(0), vote: noReplica, commitIndex: asIndex(0) },
+  firstIndex: asIndex(1),
+  prevTerm: asTerm(0),
+  entries: [],
+})
+
+const copyOf = (contents: Contents): Contents => ({ ...contents, entries: [...contents.entries] })
+
+const lastIndexOf = (contents: Contents): LogIndex =>
+  asIndex(contents.firstIndex + contents.entries.length - 1)
+
+function applyWrite(contents: Contents, { hardState, truncateFrom, frames }: LogWrite): void {
+  if (hardState !== undefined) contents.hardState = hardState
+  if (truncateFrom !== undefined) {
+    invariant(truncateFrom >= contents.firstIndex, 'W12', { truncateFrom })
+    contents.entries.length = Math.min(contents.entries.length, truncateFrom - contents.firstIndex)
+  }
+  if (frames === undefined) return
+  const { firstIndex, lastIndex } = frames.range
+  invariant(firstIndex === lastIndexOf(contents) + 1, 'W13', { firstIndex })
+  for (let index = firstIndex; index <= lastIndex; index++) {
+    contents.entries.push(sliceBatch(frames, index, 1))
+  }
+}
+
+function select(
+  contents: Contents,
+  firstIndex: LogIndex,
+  lastIndex: LogIndex,
+  bytesMax: number,
+): FrameBatch | null {
+  const position = firstIndex - contents.firstIndex
+  const wanted = contents.entries.slice(Math.max(0, position), lastIndex - contents.firstIndex + 1)
+  if (position < 0 || wanted.length === 0) return null
+  const batch = joinBatches(wanted)
+  return sliceBatch(
+    batch,
+    firstIndex,
+    countWithin(batch.range.byteLengths, 0, wanted.length, bytesMax).count,
+  )
+}
+
+function recoveredFrom(contents: Contents): RecoveredLog {
+  const all = contents.entries.length === 0 ? null : joinBatches(contents.entries)
+  const { firstIndex, prevTerm, hardState } = contents
+  const lastIndex = lastIndexOf(contents)
+  return {
+    hardState,
+    entries: {
+      firstIndex,
+      lastIndex,
+      prevTerm,
+      runs: all?.range.runs ?? [],
+      byteLengths: all?.range.byteLengths ?? new Uint32Array(0),
+    },
+    report: {
+      outcome: lastIndex === 0 ? 'created' : 'clean',
+      firstIndex,
+      lastIndex,
+      provenIndex: lastIndex,
+      segmentCount: 1,
+      scannedBytes: 0,
+      droppedBytes: 0,
+      durationMs: 0,
+    },
+  }
+}
