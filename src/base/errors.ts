@@ -33,7 +33,10 @@ export const errorCodes = {
   ERR_LOG_POISONED: row(false, 'an earlier write or sync failed; the log takes no more writes'),
   ERR_NATIVE_UNAVAILABLE: row(false, 'the native addon cannot be loaded on this platform'),
   ERR_NOT_WRITABLE: row(false, 'a directory is not writable'),
+  ERR_QUOTA_EXCEEDED: row(true, 'the disk quota is used up; nothing was appended'),
+  ERR_READ_ONLY_FILESYSTEM: row(false, 'the file system is mounted read-only'),
   ERR_TOO_LARGE: row(false, 'a payload exceeds its limit; nothing was written'),
+  ERR_TOO_MANY_FILES: row(true, 'no file descriptor is left; nothing was appended'),
   // Consensus and sessions
   ERR_APPLY_FAULT: row(false, 'the state machine threw; the partition stopped'),
   ERR_BUSY: row(true, 'a bounded queue is full'),
