@@ -1,0 +1,41 @@
+import type { AppendEntriesResponse } from './messages.js'
+import type { Progress } from './progress.js'
+import { broadcastAppend, maybeCommit, sendAppend, sendPending } from './replication.js'
+import type { CoreState } from './state.js'
+
+/** Handles the answer of a follower to an append. */
+export function handleAppendEntriesResponse(
+  state: CoreState,
+  response: AppendEntriesResponse,
+): void {
+  const progress = state.tracker.progressOf(response.from)
+  if (progress === undefined) return
+  progress.recentActive = true
+  if (response.rejected) retreat(state, progress, response)
+  else advance(state, progress, response.index)
+}
+
+/** The logs part before the refused position: tries the latest one at which they may still meet. */
+function retreat(state: CoreState, progress: Progress, response: AppendEntriesResponse): void {
+  const { index, rejectHintIndex, rejectHintTerm } = response
+  // The follower said which term it has there; this leader's own log says where that term can end.
+  const meeting =
+    rejectHintTerm > 0
+      ? state.log.lastWithTermAtMost(rejectHintIndex, rejectHintTerm).index
+      : rejectHintIndex
+  if (!progress.reject(index, meeting)) return
+  if (progress.state === 'replicate') progress.becomeProbe()
+  sendAppend(state, progress)
+}
+
+function advance(state: CoreState, progress: Progress, index: number): void {
+  const moved = progress.acknowledgeMatch(index)
+  // A probe that is answered ends the probing, even if it told nothing that was not known.
+  const answersProbe = progress.state === 'probe' && progress.matchIndex === index
+  if (!moved && !answersProbe) return
+  if (progress.state === 'probe') progress.becomeReplicate()
+  else progress.freeInflights(index)
+  if (maybeCommit(state)) broadcastAppend(state)
+  else if (progress.canAdvanceCommit(state.commitIndex)) sendAppend(state, progress)
+  sendPending(state, progress)
+}

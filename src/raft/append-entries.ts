@@ -1,0 +1,95 @@
+import type { LogIndex, Term } from '../base/ids.js'
+import { invariant } from '../base/invariant.js'
+import type { EntryRange } from './entry-range.js'
+import type { AppendEntries } from './messages.js'
+import { respondToAppend } from './outbox.js'
+import { becomeFollower } from './roles.js'
+import { commitTo, postponeElection, type CoreState } from './state.js'
+
+/** A follower hears its leader: the election timer starts over (Raft §5.2). */
+export function handleAppendEntries(state: CoreState, message: AppendEntries): void {
+  postponeElection(state)
+  state.leader = message.from
+  takeEntries(state, message)
+}
+
+/** A candidate hears the leader of its own term, and follows it (Raft §5.2). */
+export function followAppendEntries(state: CoreState, message: AppendEntries): void {
+  becomeFollower(state, message.term, message.from)
+  takeEntries(state, message)
+}
+
+function takeEntries(state: CoreState, message: AppendEntries): void {
+  const { from, prevIndex, prevTerm, entries, commitIndex } = message
+  if (prevIndex < state.commitIndex) {
+    // A late message: what is committed matches, and is never rewritten.
+    accept(state, from, state.commitIndex)
+    return
+  }
+  if (!state.log.holds(prevIndex, prevTerm)) {
+    reject(state, message)
+    return
+  }
+  if (entries !== null) appendMissing(state, message, entries)
+  const matchIndex = entries === null ? prevIndex : entries.lastIndex
+  // Only what is known to match may be committed: entries behind it can be those of an old leader (Raft §5.3).
+  commitTo(state, Math.min(commitIndex, matchIndex))
+  accept(state, from, matchIndex)
+}
+
+function accept(state: CoreState, to: AppendEntries['from'], index: LogIndex): void {
+  const noHint = { rejectHintIndex: 0 as LogIndex, rejectHintTerm: 0 as Term }
+  respondToAppend(state, to, { index, rejected: false, ...noHint })
+}
+
+/** Says how far back the logs may part: no entry of a term above prevTerm can match (Raft §5.3, last but one paragraph). */
+function reject(state: CoreState, { from, prevIndex, prevTerm }: AppendEntries): void {
+  const highest = Math.min(prevIndex, state.log.lastIndex)
+  const hint = state.log.lastWithTermAtMost(highest, prevTerm)
+  const answer = { rejectHintIndex: hint.index, rejectHintTerm: hint.term }
+  respondToAppend(state, from, { index: prevIndex, rejected: true, ...answer })
+}
+
+/** Appends what is missing. Entries that are there already stay, and so does what follows them: the message may
+ *  be an old one that ends early (Raft figure 2, AppendEntries steps 3 and 4). */
+function appendMissing(state: CoreState, message: AppendEntries, entries: EntryRange): void {
+  const { prevIndex } = message
+  assertContiguous(message, entries)
+  const { log } = state
+  const firstMissing = log.firstMissing(entries)
+  if (firstMissing === undefined) return
+  if (firstMissing <= log.lastIndex) {
+    // An entry that a quorum holds would be lost: this log, or the leader's, is not what it must be.
+    invariant(firstMissing > state.commitIndex, 'R6', {
+      truncateFrom: firstMissing,
+      commitIndex: state.commitIndex,
+      leader: message.from,
+      term: message.term,
+    })
+    log.truncateFrom(firstMissing)
+    state.persistence.noteTruncation(firstMissing)
+  }
+  const missing = tail(entries, firstMissing - prevIndex - 1)
+  log.appendRuns(missing.runs, missing.byteLengths)
+}
+
+function tail(range: EntryRange, skipped: number): Pick<EntryRange, 'runs' | 'byteLengths'> {
+  if (skipped === 0) return range
+  const runs = []
+  let before = 0
+  for (const run of range.runs) {
+    const count = Math.min(run.count, before + run.count - skipped)
+    if (count > 0) runs.push({ ...run, count })
+    before += run.count
+  }
+  return { runs, byteLengths: range.byteLengths.subarray(skipped) }
+}
+
+function assertContiguous({ prevIndex, term }: AppendEntries, entries: EntryRange): void {
+  const { firstIndex, lastIndex, byteLengths, runs } = entries
+  invariant(firstIndex === prevIndex + 1, 'R8', { firstIndex, prevIndex })
+  const count = byteLengths.length
+  invariant(count > 0 && lastIndex === prevIndex + count, 'R8', { prevIndex, lastIndex, count })
+  const lastTerm = runs.at(-1)?.term ?? 0
+  invariant(lastTerm <= term, 'R9', { lastTerm, term })
+}

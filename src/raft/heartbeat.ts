@@ -1,0 +1,52 @@
+import type { Heartbeat, HeartbeatResponse } from './messages.js'
+import { sendAppend } from './replication.js'
+import { becomeFollower } from './roles.js'
+import { commitTo, postponeElection, type CoreState } from './state.js'
+
+/** Tells every follower that the leader lives, and asks for a confirmation of the newest read round. */
+export function broadcastHeartbeat(state: CoreState): void {
+  const context = state.reads.pendingRound
+  for (const to of state.tracker.ids) {
+    const progress = state.tracker.progressOf(to)
+    if (to === state.id || progress === undefined) continue
+    // A follower that lacks entries must not be told that they are committed.
+    const commitIndex =
+      progress.matchIndex < state.commitIndex ? progress.matchIndex : state.commitIndex
+    const { id: from, term } = state
+    state.messages.push({ kind: 'heartbeat', from, to, term, commitIndex, context })
+  }
+}
+
+/** A follower hears its leader. */
+export function handleHeartbeat(state: CoreState, message: Heartbeat): void {
+  postponeElection(state)
+  state.leader = message.from
+  answer(state, message)
+}
+
+/** A candidate hears the leader of its own term, and follows it (Raft §5.2). */
+export function followHeartbeat(state: CoreState, message: Heartbeat): void {
+  becomeFollower(state, message.term, message.from)
+  answer(state, message)
+}
+
+/** A follower lives: what may have been lost on the way to it is probed again, and a read round gains a vote. */
+export function handleHeartbeatResponse(state: CoreState, message: HeartbeatResponse): void {
+  const progress = state.tracker.progressOf(message.from)
+  if (progress === undefined) return
+  progress.recentActive = true
+  progress.resume()
+  // With a full window this is an empty append: its answer, either way, frees the window.
+  if (progress.matchIndex < state.log.lastIndex || progress.state === 'probe') {
+    sendAppend(state, progress)
+  }
+  if (message.context === 0) return
+  state.reads.confirm(message.from, message.context)
+  state.reads.release(state.tracker.voters)
+}
+
+function answer(state: CoreState, { from: to, commitIndex, context }: Heartbeat): void {
+  commitTo(state, commitIndex)
+  const { id: from, term } = state
+  state.messages.push({ kind: 'heartbeat-response', from, to, term, context })
+}

@@ -1,0 +1,57 @@
+import { ClustorError } from '../base/errors.js'
+import type { ReplicaId } from '../base/ids.js'
+import type { CoreOptions, VoterSets } from './ready.js'
+
+const mebibyte = 1024 * 1024
+
+/** The limits and switches of a core with every default filled in. */
+export type CoreLimits = Required<Omit<CoreOptions, 'id' | 'voters' | 'random' | 'recovered'>>
+
+const defaultLimits: CoreLimits = {
+  electionTicksMin: 15,
+  electionTicksMax: 30,
+  heartbeatTicks: 5,
+  preVote: true,
+  checkQuorum: true,
+  appendBytesMax: mebibyte,
+  appendEntriesMax: 16384,
+  inflightMessagesMax: 256,
+  inflightBytesMax: 32 * mebibyte,
+  uncommittedBytesMax: 64 * mebibyte,
+  committedBytesMax: 4 * mebibyte,
+  applyingBytesMax: 16 * mebibyte,
+  applyBeforeDurable: true,
+  noopBytes: 33,
+}
+
+/** Fills in the defaults and refuses what cannot work.
+ *  @throws ClustorError ERR_INVALID_ARGUMENT naming the option. */
+export function resolveLimits(options: CoreOptions): CoreLimits {
+  const limits: CoreLimits = { ...defaultLimits }
+  for (const name of Object.keys(defaultLimits) as (keyof CoreLimits)[]) {
+    if (options[name] !== undefined) Object.assign(limits, { [name]: options[name] })
+  }
+  for (const [name, value] of Object.entries(limits)) {
+    if (typeof value === 'number') refuseUnless(Number.isSafeInteger(value) && value >= 0, name)
+  }
+  refuseUnless(limits.heartbeatTicks >= 1, 'heartbeatTicks')
+  refuseUnless(limits.electionTicksMin > limits.heartbeatTicks, 'electionTicksMin')
+  refuseUnless(limits.electionTicksMax >= limits.electionTicksMin, 'electionTicksMax')
+  refuseUnless(limits.appendEntriesMax >= 1, 'appendEntriesMax')
+  refuseUnless(limits.inflightMessagesMax >= 1, 'inflightMessagesMax')
+  return limits
+}
+
+/** The configuration that the voters of the options make: one set, sorted, without duplicates. */
+export function resolveVoters(voters: readonly ReplicaId[]): VoterSets {
+  const sorted = [...new Set(voters)].sort((a, b) => a - b)
+  refuseUnless(sorted.length === voters.length && (sorted[0] ?? 1) > 0, 'voters')
+  return { incoming: sorted, outgoing: [] }
+}
+
+function refuseUnless(valid: boolean, option: string): void {
+  if (valid) return
+  throw new ClustorError('ERR_INVALID_ARGUMENT', `the core option ${option} is out of its range`, {
+    fields: { option },
+  })
+}

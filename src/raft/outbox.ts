@@ -1,0 +1,21 @@
+import type { ReplicaId } from '../base/ids.js'
+import type { AppendEntriesResponse, PreVoteResponse, RequestVoteResponse } from './messages.js'
+import type { CoreState } from './state.js'
+
+/** Answers an append, once all that was handed out to be persisted so far is durable. */
+export function respondToAppend(
+  state: CoreState,
+  to: ReplicaId,
+  answer: Pick<AppendEntriesResponse, 'index' | 'rejected' | 'rejectHintIndex' | 'rejectHintTerm'>,
+): void {
+  const { id: from, term } = state
+  state.messagesAfterPersist.push({ kind: 'append-entries-response', from, to, term, ...answer })
+}
+
+/** Answers a candidate. A vote is told only when it is durable (Raft §5.2: at most one vote per term, also across a crash). */
+export function respondToCandidate(
+  state: CoreState,
+  answer: Omit<PreVoteResponse, 'from'> | Omit<RequestVoteResponse, 'from'>,
+): void {
+  state.messagesAfterPersist.push({ ...answer, from: state.id })
+}

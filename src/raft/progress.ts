@@ -1,0 +1,162 @@
+import type { LogIndex, ReplicaId } from '../base/ids.js'
+import { invariant } from '../base/invariant.js'
+import { Inflights } from './inflights.js'
+import type { ProgressState, ProgressStatus } from './ready.js'
+
+/** What a leader knows of one replica, and how it sends to it.
+ *
+ *  probe: where the logs meet is a guess; one append, then wait for the answer or the next heartbeat.
+ *  replicate: the guess was confirmed; appends are pipelined, nextIndex runs ahead of matchIndex,
+ *  bounded by the in-flight window.
+ *  Invariant R11: matchIndex < nextIndex. */
+export class Progress {
+  readonly id: ReplicaId
+  readonly #inflights: Inflights
+  #state: ProgressState = 'probe'
+  #matchIndex = 0
+  #nextIndex: number
+  /** The largest commit index sent that the follower is likely to have taken. */
+  #sentCommitIndex = 0
+  #paused = false
+  /** Whether the replica was heard of since the last check-quorum. */
+  recentActive = false
+
+  constructor(id: ReplicaId, nextIndex: number, window: { messagesMax: number; bytesMax: number }) {
+    this.id = id
+    this.#nextIndex = nextIndex
+    this.#inflights = new Inflights(window.messagesMax, window.bytesMax)
+  }
+
+  get state(): ProgressState {
+    return this.#state
+  }
+
+  get matchIndex(): LogIndex {
+    return this.#matchIndex as LogIndex
+  }
+
+  get nextIndex(): LogIndex {
+    return this.#nextIndex as LogIndex
+  }
+
+  /** No append may be sent until something is heard. */
+  get paused(): boolean {
+    return this.#paused
+  }
+
+  /** Whether an append may carry entries: a full window admits only empty ones, which keep the flow alive. */
+  get admitsEntries(): boolean {
+    return this.#state === 'probe' || !this.#inflights.full
+  }
+
+  becomeProbe(): void {
+    this.#enter('probe')
+    this.#sentCommitIndex = Math.min(this.#sentCommitIndex, this.#matchIndex)
+  }
+
+  becomeReplicate(): void {
+    this.#enter('replicate')
+  }
+
+  /** Takes an acknowledgement that the replica holds everything up to `index`.
+   *  @returns false when that was known before. */
+  acknowledgeMatch(index: number): boolean {
+    if (index <= this.#matchIndex) return false
+    this.#matchIndex = index
+    this.#nextIndex = Math.max(this.#nextIndex, index + 1)
+    this.#paused = false
+    return true
+  }
+
+  /** Frees the window up to an acknowledged index. */
+  freeInflights(index: number): void {
+    this.#inflights.freeUpTo(index)
+  }
+
+  /** Takes a rejection of the append after `rejectedIndex`.
+   *  @param hintIndex the largest index at which the logs may match.
+   *  @returns false when the rejection is stale: a later answer overtook it. */
+  reject(rejectedIndex: number, hintIndex: number): boolean {
+    if (this.#state === 'replicate') {
+      if (rejectedIndex <= this.#matchIndex) return false
+      this.#retreatTo(this.#matchIndex + 1)
+      return true
+    }
+    // While probing only the answer to the probe in flight counts.
+    if (this.#nextIndex - 1 !== rejectedIndex) return false
+    this.#retreatTo(Math.max(Math.min(rejectedIndex, hintIndex + 1), this.#matchIndex + 1))
+    this.#paused = false
+    return true
+  }
+
+  /** Notes an append that was sent with `count` entries of `bytes` frame bytes, from nextIndex on. */
+  sentAppend(count: number, bytes: number, commitIndex: number): void {
+    this.#sentCommitIndex = commitIndex
+    if (this.#state === 'probe') {
+      if (count > 0) this.#paused = true
+      return
+    }
+    if (count > 0) {
+      this.#nextIndex += count
+      this.#inflights.add(this.#nextIndex - 1, bytes)
+    }
+    this.#paused = this.#inflights.full
+  }
+
+  /** Whether telling `commitIndex` now could move the follower's commit index on. */
+  canAdvanceCommit(commitIndex: number): boolean {
+    return commitIndex > this.#sentCommitIndex && this.#sentCommitIndex < this.#nextIndex - 1
+  }
+
+  /** A heartbeat came back: one append may be tried again. */
+  resume(): void {
+    this.#paused = false
+  }
+
+  /** Starts over for a new leadership. */
+  reset(nextIndex: number, matchIndex: number): void {
+    this.#matchIndex = matchIndex
+    this.#nextIndex = nextIndex
+    this.#sentCommitIndex = 0
+    this.recentActive = false
+    this.#clear('probe')
+  }
+
+  assertValid(): void {
+    invariant(this.#matchIndex < this.#nextIndex, 'R11', {
+      id: this.id,
+      matchIndex: this.#matchIndex,
+      nextIndex: this.#nextIndex,
+    })
+  }
+
+  status(): ProgressStatus {
+    return {
+      id: this.id,
+      state: this.#state,
+      matchIndex: this.matchIndex,
+      nextIndex: this.nextIndex,
+      inflightMessages: this.#inflights.count,
+      inflightBytes: this.#inflights.bytes,
+      paused: this.#paused,
+      recentActive: this.recentActive,
+    }
+  }
+
+  #enter(state: ProgressState): void {
+    this.#clear(state)
+    this.#nextIndex = this.#matchIndex + 1
+  }
+
+  #clear(state: ProgressState): void {
+    this.#state = state
+    this.#paused = false
+    this.#inflights.clear()
+  }
+
+  #retreatTo(nextIndex: number): void {
+    this.#nextIndex = nextIndex
+    // A commit index told beyond the retreat was most likely not taken.
+    this.#sentCommitIndex = Math.min(this.#sentCommitIndex, nextIndex - 1)
+  }
+}

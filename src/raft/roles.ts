@@ -1,0 +1,71 @@
+import { noReplica, type LogIndex, type ReplicaId, type Term } from '../base/ids.js'
+import { invariant } from '../base/invariant.js'
+import { entryKinds } from './entry-range.js'
+import { restartElectionTimer, type CoreState } from './state.js'
+
+/** Follows `leader` (0: nobody known) in `term`. */
+export function becomeFollower(state: CoreState, term: Term, leader: ReplicaId): void {
+  enterTerm(state, term)
+  leaveRole(state)
+  restartElectionTimer(state)
+  state.role = 'follower'
+  state.leader = leader
+}
+
+/** Learns of a newer term from a candidate that has not got this replica's vote. A follower's election timer
+ *  runs on: a candidate that cannot win must not keep those from campaigning that can. */
+export function followNewerCandidate(state: CoreState, term: Term): void {
+  if (state.role !== 'follower') {
+    becomeFollower(state, term, noReplica)
+    return
+  }
+  enterTerm(state, term)
+  state.leader = noReplica
+}
+
+/** Asks whether an election could be won, without touching term or vote (dissertation §9.6). */
+export function becomePreCandidate(state: CoreState): void {
+  state.tracker.clearVotes()
+  state.role = 'pre-candidate'
+  state.leader = noReplica
+}
+
+/** Stands for election in the next term, with its own vote (Raft §5.2). */
+export function becomeCandidate(state: CoreState): void {
+  enterTerm(state, (state.term + 1) as Term)
+  leaveRole(state)
+  restartElectionTimer(state)
+  state.role = 'candidate'
+  state.leader = noReplica
+  state.vote = state.id
+}
+
+/** Leads, and appends an empty entry: only through an entry of its own term can a leader commit (Raft §5.4.2, §8). */
+export function becomeLeader(state: CoreState): void {
+  invariant(state.role === 'candidate', 'R10', { role: state.role })
+  leaveRole(state)
+  restartElectionTimer(state)
+  state.heartbeatElapsedTicks = 0
+  state.role = 'leader'
+  state.leader = state.id
+  state.tracker.progressOf(state.id)?.becomeReplicate()
+  const noop = { term: state.term, kind: entryKinds.noop, count: 1 }
+  state.log.appendRuns([noop], Uint32Array.of(state.limits.noopBytes))
+  state.noopIndex = state.log.lastIndex
+}
+
+/** Raises the term. The vote is cleared only with it: stepping down within a term keeps the vote given in it. */
+function enterTerm(state: CoreState, term: Term): void {
+  invariant(term >= state.term, 'R1', { term, current: state.term })
+  if (term === state.term) return
+  state.term = term
+  state.vote = noReplica
+}
+
+function leaveRole(state: CoreState): void {
+  const { log, persistence } = state
+  state.reads.abandon()
+  state.tracker.reset(state.id, log.lastIndex, persistence.durableIndex)
+  state.uncommittedBytes = 0
+  state.noopIndex = 0 as LogIndex
+}

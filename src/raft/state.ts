@@ -1,0 +1,136 @@
+import { noReplica, type LogIndex, type ReplicaId, type Term } from '../base/ids.js'
+import { invariant } from '../base/invariant.js'
+import { integerBetween, type Random } from '../base/random.js'
+import { Applying } from './applying.js'
+import { LogView } from './log-view.js'
+import type { Message } from './messages.js'
+import { resolveLimits, resolveVoters, type CoreLimits } from './options.js'
+import { Persistence } from './persistence.js'
+import { ReadRounds } from './read-rounds.js'
+import type { CoreOptions, HardState, RecoveredState, Role, SoftState } from './ready.js'
+import { Tracker } from './tracker.js'
+
+/** Everything that one replica knows. The handlers of this room, one file each, change it; nobody else sees it. */
+export interface CoreState {
+  readonly id: ReplicaId
+  readonly limits: CoreLimits
+  readonly random: Random
+  readonly log: LogView
+  readonly persistence: Persistence
+  readonly applying: Applying
+  readonly tracker: Tracker
+  readonly reads: ReadRounds
+  term: Term
+  vote: ReplicaId
+  role: Role
+  leader: ReplicaId
+  commitIndex: LogIndex
+  electionElapsedTicks: number
+  electionTimeoutTicks: number
+  heartbeatElapsedTicks: number
+  /** Frame bytes of this leader's proposals beyond the commit index. */
+  uncommittedBytes: number
+  /** The empty entry of this leadership: proposals come after it. */
+  noopIndex: LogIndex
+  messages: Message[]
+  messagesAfterPersist: Message[]
+  /** What the last Ready told. */
+  toldHardState: HardState
+  toldSoftState: SoftState
+}
+
+const neverRun: RecoveredState = {
+  hardState: { term: 0 as Term, vote: noReplica, commitIndex: 0 as LogIndex },
+  entries: {
+    firstIndex: 1 as LogIndex,
+    lastIndex: 0 as LogIndex,
+    prevTerm: 0 as Term,
+    runs: [],
+    byteLengths: new Uint32Array(0),
+  },
+  appliedIndex: 0 as LogIndex,
+}
+
+/** A follower as it comes up, with what it recovered. */
+export function createState(options: CoreOptions): CoreState {
+  const recovered = options.recovered ?? neverRun
+  const limits = resolveLimits(options)
+  const log = new LogView(recovered.entries)
+  const { hardState, appliedIndex } = recovered
+  assertRecovered(recovered, log)
+  const state: CoreState = {
+    id: options.id,
+    limits,
+    random: options.random,
+    log,
+    persistence: new Persistence(log.lastIndex, hardState),
+    applying: new Applying(appliedIndex, {
+      pageBytesMax: limits.committedBytesMax,
+      bytesMax: limits.applyingBytesMax,
+    }),
+    tracker: new Tracker(resolveVoters(options.voters), log.lastIndex + 1, limits),
+    reads: new ReadRounds(),
+    term: hardState.term,
+    vote: hardState.vote,
+    // What was applied was committed, even if the hard state on disk is older than that.
+    commitIndex: Math.max(hardState.commitIndex, appliedIndex) as LogIndex,
+    role: 'follower',
+    leader: noReplica,
+    electionElapsedTicks: 0,
+    electionTimeoutTicks: 0,
+    heartbeatElapsedTicks: 0,
+    uncommittedBytes: 0,
+    noopIndex: 0 as LogIndex,
+    messages: [],
+    messagesAfterPersist: [],
+    toldHardState: hardState,
+    toldSoftState: { role: 'follower', leader: noReplica },
+  }
+  restartElectionTimer(state)
+  return state
+}
+
+/** Starts the wait for a leader afresh, with a timeout of its own (Raft §5.2: randomized timeouts split votes rarely). */
+export function restartElectionTimer(state: CoreState): void {
+  const { electionTicksMin, electionTicksMax } = state.limits
+  state.electionElapsedTicks = 0
+  state.electionTimeoutTicks = integerBetween(state.random, electionTicksMin, electionTicksMax)
+}
+
+/** A leader was heard, or a vote was given: the wait for a leader starts over. */
+export function postponeElection(state: CoreState): void {
+  state.electionElapsedTicks = 0
+}
+
+/** Whether this replica may campaign: only a voter may. */
+export const isPromotable = (state: CoreState): boolean => state.tracker.isVoter(state.id)
+
+/** Moves the commit index on; it never falls.
+ *  @returns whether it moved. */
+export function commitTo(state: CoreState, index: number): boolean {
+  if (index <= state.commitIndex) return false
+  invariant(index <= state.log.lastIndex, 'R5', { index, lastIndex: state.log.lastIndex })
+  if (state.role === 'leader') releaseUncommitted(state, index)
+  state.commitIndex = index as LogIndex
+  return true
+}
+
+/** The last entry that the state machine may be given. */
+export function appliableIndex(state: CoreState): number {
+  if (state.limits.applyBeforeDurable) return state.commitIndex
+  return Math.min(state.commitIndex, state.persistence.durableIndex)
+}
+
+function releaseUncommitted(state: CoreState, index: number): void {
+  const firstIndex = Math.max(state.commitIndex, state.noopIndex) + 1
+  state.uncommittedBytes -= state.log.bytesBetween(firstIndex, index)
+}
+
+function assertRecovered({ hardState, appliedIndex }: RecoveredState, log: LogView): void {
+  const { commitIndex, term } = hardState
+  const { firstIndex, lastIndex, last } = log
+  invariant(commitIndex <= lastIndex, 'R3', { commitIndex, lastIndex })
+  invariant(appliedIndex <= lastIndex, 'R3', { appliedIndex, lastIndex })
+  invariant(appliedIndex >= firstIndex - 1, 'R3', { appliedIndex, firstIndex })
+  invariant(last.term <= term, 'R9', { lastTerm: last.term, term })
+}

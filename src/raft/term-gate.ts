@@ -1,0 +1,70 @@
+import { noReplica, type LogIndex, type Term } from '../base/ids.js'
+import { respondToAppend, respondToCandidate } from './outbox.js'
+import type { Message } from './messages.js'
+import { becomeFollower, followNewerCandidate } from './roles.js'
+import type { CoreState } from './state.js'
+
+/** Brings the terms in line before a message is handled (Raft §5.1).
+ *  @returns whether the message is to be handled: it is of the current term then, or a pre-vote. */
+export function passTermGate(state: CoreState, message: Message): boolean {
+  if (!isFromMember(state, message)) return false
+  if (message.term < state.term) return answerOldTerm(state, message)
+  if (message.term === state.term) return true
+  return enterNewTerm(state, message)
+}
+
+/** Who is not in the configuration has no say in elections and counts for nothing: it neither gets a vote nor
+ *  raises the term. A leader may be newer than the configuration known here, so it is heard. */
+function isFromMember(state: CoreState, message: Message): boolean {
+  if (message.kind === 'append-entries' || message.kind === 'heartbeat') return true
+  return state.tracker.progressOf(message.from) !== undefined
+}
+
+/** Messages of older terms are dropped, but their sender may have to learn of the newer term. */
+function answerOldTerm(state: CoreState, message: Message): false {
+  const { checkQuorum, preVote } = state.limits
+  if (message.kind === 'append-entries' || message.kind === 'heartbeat') {
+    // With leases nobody listens to this replica's own higher term while that leader lives: without an
+    // answer to the leader the two would never agree on a term again.
+    if (checkQuorum || preVote) tellTerm(state, message.from)
+  } else if (message.kind === 'pre-vote') {
+    const { term } = state
+    respondToCandidate(state, { kind: 'pre-vote-response', to: message.from, term, rejected: true })
+  }
+  return false
+}
+
+function tellTerm(state: CoreState, to: Message['from']): void {
+  const none = { rejectHintIndex: 0 as LogIndex, rejectHintTerm: 0 as Term }
+  respondToAppend(state, to, { index: 0 as LogIndex, rejected: false, ...none })
+}
+
+function enterNewTerm(state: CoreState, message: Message): boolean {
+  switch (message.kind) {
+    case 'pre-vote':
+      // It asks about a term that nobody is in yet.
+      return !hearsLeader(state)
+    case 'request-vote':
+      if (hearsLeader(state)) return false
+      followNewerCandidate(state, message.term)
+      return true
+    case 'pre-vote-response':
+      // A grant carries the term of the campaign to come; a rejection the voter's real one.
+      if (message.rejected) becomeFollower(state, message.term, noReplica)
+      return true
+    case 'append-entries':
+    case 'heartbeat':
+      becomeFollower(state, message.term, message.from)
+      return true
+    default:
+      becomeFollower(state, message.term, noReplica)
+      return true
+  }
+}
+
+/** Leader stickiness (dissertation §4.2.3): whoever heard a leader within the shortest election timeout
+ *  ignores candidates, so that a replica that cannot hear the leader does not unseat it. */
+function hearsLeader(state: CoreState): boolean {
+  const { checkQuorum, electionTicksMin } = state.limits
+  return checkQuorum && state.leader !== noReplica && state.electionElapsedTicks < electionTicksMin
+}

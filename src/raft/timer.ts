@@ -1,0 +1,34 @@
+import { noReplica } from '../base/ids.js'
+import { campaign } from './election.js'
+import { broadcastHeartbeat } from './heartbeat.js'
+import { becomeFollower } from './roles.js'
+import { isPromotable, restartElectionTimer, type CoreState } from './state.js'
+
+/** Lets one tick pass. */
+export function tick(state: CoreState): void {
+  state.electionElapsedTicks++
+  if (state.role === 'leader') tickLeader(state)
+  else tickElection(state)
+}
+
+/** Nobody leads for as long as this replica's timeout: it campaigns (Raft §5.2). */
+function tickElection(state: CoreState): void {
+  if (!isPromotable(state) || state.electionElapsedTicks < state.electionTimeoutTicks) return
+  restartElectionTimer(state)
+  campaign(state)
+}
+
+function tickLeader(state: CoreState): void {
+  state.heartbeatElapsedTicks++
+  if (state.electionElapsedTicks >= state.limits.electionTicksMin) {
+    state.electionElapsedTicks = 0
+    if (state.limits.checkQuorum && !state.tracker.takeQuorumActive(state.id)) {
+      // Dissertation §6.2: a leader that hears no quorum may have been replaced without knowing.
+      becomeFollower(state, state.term, noReplica)
+      return
+    }
+  }
+  if (state.heartbeatElapsedTicks < state.limits.heartbeatTicks) return
+  state.heartbeatElapsedTicks = 0
+  broadcastHeartbeat(state)
+}
