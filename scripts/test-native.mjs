@@ -32,7 +32,9 @@ run('ctest', ['--test-dir', folder, '--output-on-failure', '--no-tests=error'])
 function run(program, programArguments) {
   const result = spawnSync(program, programArguments, { cwd: packageRoot, stdio: 'inherit' })
   if (result.error !== undefined) {
-    console.error(`clustor: ${program} cannot be run (${result.error.message}); the C++ tests need CMake 3.22`)
+    console.error(
+      `clustor: ${program} cannot be run (${result.error.message}); the C++ tests need CMake 3.22`,
+    )
   }
   if (result.status !== 0) process.exit(result.status ?? 1)
 }

@@ -11,7 +11,9 @@ const parts = {
     { name: 'compile', command: ['node', 'scripts/compile.mjs', '--tests'], single: true },
   ],
   ava: [{ name: 'tests', command: ['ava'] }],
-  process: [{ name: 'tests that start processes', command: ['ava', '--config', 'ava.process.config.js'] }],
+  process: [
+    { name: 'tests that start processes', command: ['ava', '--config', 'ava.process.config.js'] },
+  ],
   native: [{ name: 'C++ tests', command: ['node', 'scripts/test-native.mjs'] }],
 }
 

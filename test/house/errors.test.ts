@@ -16,7 +16,9 @@ interface DocumentedCode {
 function documentedCodes(): DocumentedCode[] {
   return [...readProjectFile('docs/errors.md').matchAll(/^\| `(ERR_\w+)` \|(.*)\|$/gm)].map(
     ([, code = '', cells = '']) => {
-      const [retryable = '', meaning = '', remedy = ''] = cells.split('|').map((cell) => cell.trim())
+      const [retryable = '', meaning = '', remedy = ''] = cells
+        .split('|')
+        .map((cell) => cell.trim())
       return { code, retryable: retryable === 'yes', meaning, remedy }
     },
   )

@@ -42,7 +42,10 @@ function functionsOfCpp(file: string): SizedFunction[] {
   const found: SizedFunction[] = []
   let start = 0
   lines.forEach((line, position) => {
-    if (/^[A-Za-z_].*[^;]$/.test(line) && !/^(namespace|class|struct|enum|public|private)/.test(line)) {
+    if (
+      /^[A-Za-z_].*[^;]$/.test(line) &&
+      !/^(namespace|class|struct|enum|public|private)/.test(line)
+    ) {
       start = position
     }
     if (line === '}') found.push({ place: `${file}:${start + 1}`, lines: position - start + 1 })

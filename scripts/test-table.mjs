@@ -1,0 +1,81 @@
+// Writes the table of docs/testing.md: every case of the catalogue with the tests that name it.
+//   node scripts/test-table.mjs    (npm run fix does it too; a house test compares)
+// A test names its cases at the start of its title: `E01: ...`, `W02, W03: ...`; in C++ the name holds them: TEST(Log, W02...).
+
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import path from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { packageRoot } from './steps.mjs'
+import { chapters } from './test-cases.mjs'
+
+const page = path.join(packageRoot, 'docs', 'testing.md')
+const beginMark = '<!-- cases: written by scripts/test-table.mjs -->'
+const endMark = '<!-- end of cases -->'
+const isMain = import.meta.url === pathToFileURL(process.argv[1] ?? '').href
+
+if (isMain) writeFileSync(page, withTable(readFileSync(page, 'utf8')))
+
+/**
+ * The page with its table written again.
+ * @param {string} text
+ */
+export function withTable(text) {
+  const [before, rest] = split(text, beginMark)
+  const [, after] = split(rest, endMark)
+  return `${before}${beginMark}\n\n${table()}\n${endMark}${after}`
+}
+
+function split(text, mark) {
+  const at = text.indexOf(mark)
+  if (at === -1) throw new Error(`docs/testing.md lacks the line ${mark}`)
+  return [text.slice(0, at), text.slice(at + mark.length)]
+}
+
+function table() {
+  const filesOfCase = coveredCases()
+  const cases = chapters.flatMap((chapter) => chapter.cases)
+  const coveredCount = cases.filter(({ id }) => filesOfCase.has(id)).length
+  return [
+    `${coveredCount} of ${cases.length} cases are covered.\n`,
+    ...chapters.map((chapter) => chapterTable(chapter, filesOfCase)),
+  ].join('\n')
+}
+
+function chapterTable({ title, cases }, filesOfCase) {
+  const rows = cases.map(({ id, level, rule }) => {
+    const files = [...(filesOfCase.get(id) ?? [])].map((file) => `\`${file}\``)
+    return `| ${id} | ${level} | ${rule} | ${files.join(', ') || 'not covered yet'} |`
+  })
+  return `### ${title}\n\n| Id | Level | Rule | Tests |\n|---|---|---|---|\n${rows.join('\n')}\n`
+}
+
+/** @returns {Map<string, Set<string>>} the files whose test titles name a case */
+export function coveredCases() {
+  const filesOfCase = new Map()
+  for (const file of testFiles()) {
+    for (const id of casesNamedIn(file)) {
+      if (!filesOfCase.has(id)) filesOfCase.set(id, new Set())
+      filesOfCase.get(id).add(file)
+    }
+  }
+  return filesOfCase
+}
+
+function testFiles() {
+  return ['test', path.join('native', 'test')]
+    .flatMap((folder) =>
+      readdirSync(path.join(packageRoot, folder), { recursive: true }).map((name) =>
+        path.join(folder, name),
+      ),
+    )
+    .filter((file) => /\.test\.ts$|_test\.cc$/.test(file))
+    .sort()
+}
+
+function casesNamedIn(file) {
+  const text = readFileSync(path.join(packageRoot, file), 'utf8')
+  const titles = file.endsWith('.cc')
+    ? [...text.matchAll(/^TEST(?:_F)?\(([^)]*)\)/gm)]
+    : [...text.matchAll(/['"`]((?:[ERMSWLO]\d\d(?:, )?)+): /g)]
+  return titles.flatMap(([, title]) => title.match(/[ERMSWLO]\d\d(?!\d)/g) ?? [])
+}

@@ -1,0 +1,50 @@
+// npm run verify: reads everything, changes nothing, and reports everything that is wrong.
+// npm run fix: formats C++, TypeScript and scripts, and applies what ESLint can mend by itself.
+
+import { readdirSync } from 'node:fs'
+import path from 'node:path'
+import { packageRoot, runSteps } from './steps.mjs'
+
+const cppFiles = filesBelow('native').filter((file) => /\.(cc|h)$/.test(file))
+
+const fixes = [
+  { name: 'prettier', command: ['prettier', '--write', '--log-level', 'warn', '.'] },
+  { name: 'clang-format', command: ['clang-format', '-i', ...cppFiles] },
+  { name: 'eslint', command: ['eslint', '--fix', '.'] },
+]
+
+const checks = [
+  { name: 'prettier', command: ['prettier', '--check', '--log-level', 'warn', '.'] },
+  { name: 'clang-format', command: ['clang-format', '--dry-run', '--Werror', ...cppFiles] },
+  { name: 'eslint', command: ['eslint', '--max-warnings', '0', '.'] },
+  { name: 'types', command: ['tsc', '--noEmit', '-p', 'tsconfig.json'] },
+  {
+    name: 'import table',
+    command: [
+      'depcruise',
+      '--config',
+      '.dependency-cruiser.mjs',
+      'src',
+      'bench',
+      'test',
+      'scripts',
+    ],
+  },
+  { name: 'dead code and dependencies', command: ['knip'] },
+  { name: 'package', command: ['node', 'scripts/check-package.mjs'] },
+  { name: 'compile tests', command: ['node', 'scripts/compile.mjs', '--tests'] },
+  { name: 'house rules', command: ['ava', 'build/test/house/**/*.test.js'] },
+]
+
+const steps = process.argv.includes('--fix') ? fixes : checks
+await runSteps(
+  steps
+    .filter((step) => step.name !== 'clang-format' || cppFiles.length > 0)
+    .map((step) => ({ ...step, quiet: true, single: true })),
+)
+
+function filesBelow(folder) {
+  return readdirSync(path.join(packageRoot, folder), { recursive: true }).map((name) =>
+    path.join(folder, name),
+  )
+}
