@@ -19,6 +19,7 @@ export const errorCodes = {
   ERR_ABORTED: row(false, 'the caller aborted the operation'),
   ERR_TIMEOUT: row(true, 'the deadline passed before the operation ended'),
   ERR_INTERNAL: row(false, 'an unexpected failure'),
+  ERR_MALFORMED_LINE: row(false, 'a line of an input file is not what its format wants'),
   // Log and disk
   ERR_CODEC_MISMATCH: row(false, 'the ledger on disk has another codec than the configured one'),
   ERR_DISK_FULL: row(true, 'no space left; nothing was appended and the log stays readable'),

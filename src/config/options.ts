@@ -262,14 +262,6 @@ export const optionTable = {
     10_000_000,
     'Proposals that may wait in a partition before more are refused with ERR_BUSY.',
   ),
-  keyBytesMax: bytes(
-    'node',
-    1 * KiB,
-    1,
-    64 * KiB,
-    'Longest key of the key-value machine, in UTF-8 bytes.',
-  ),
-  valueBytesMax: bytes('node', 1 * MiB, 1, 2 * MiB, 'Longest value of the key-value machine.'),
   shutdownTimeoutMs: milliseconds(
     'node',
     5_000,

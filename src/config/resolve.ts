@@ -171,7 +171,6 @@ const orders: readonly Order[] = [
   order('retryMsMin', 'retryMsMax', 'the pause grows from one to the other'),
   order('payloadBytesMax', 'segmentBytes', 'an entry must fit into a segment', true),
   order('proposalBytesMax', 'payloadBytesMax', 'a proposal becomes the payload of one entry', true),
-  order('valueBytesMax', 'proposalBytesMax', 'a value travels in one proposal', true),
 ]
 
 function checkTogether(values: Map<string, OptionValue>, given: ReadonlySet<string>): void {

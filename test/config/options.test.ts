@@ -111,7 +111,6 @@ test('a small segment lowers the payload limits that nobody set', (t) => {
 
   t.is(options.payloadBytesMax, 1024 * 1024)
   t.is(options.proposalBytesMax, 1024 * 1024)
-  t.is(options.valueBytesMax, 1024 * 1024)
 })
 
 test('a payload limit that was set and does not fit the segment is refused', (t) => {
