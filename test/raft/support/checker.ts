@@ -1,0 +1,123 @@
+import type { MemoryDisk, StoredEntry } from './disk.js'
+import type { TestReplica } from './replica.js'
+
+interface Committed {
+  readonly entry: StoredEntry
+  /** The first term in which a replica knew the entry to be committed. */
+  readonly inTerm: number
+}
+
+interface Seen {
+  readonly term: number
+  readonly vote: number
+  readonly commitIndex: number
+}
+
+/** Watches a cluster from the outside and throws when a safety property of Raft is broken.
+ *  The numbers are those of docs/invariants.md. */
+export class SafetyChecker {
+  readonly #leaders = new Map<number, number>()
+  readonly #committed: (Committed | undefined)[] = []
+  readonly #durableVotes = new Map<string, number>()
+  readonly #seen = new Map<number, Seen>()
+
+  check(replicas: readonly TestReplica[]): void {
+    for (const replica of replicas) {
+      const { id, role, term, vote, commitIndex } = replica.core.status()
+      if (role === 'leader') this.#checkElectionSafety(replica)
+      this.#checkMonotonic(id, { term, vote, commitIndex })
+      this.#checkDurableVote(replica)
+      this.#checkStateMachineSafety(replica)
+      this.#checkCommittedIsDurable(replica, replicas)
+    }
+    checkLogMatching(replicas.map((replica) => replica.disk))
+  }
+
+  /** A replica lost its memory: its commit index may start lower again. */
+  forget(id: number): void {
+    this.#seen.delete(id)
+  }
+
+  /** R20: at most one leader per term. R22: it holds every entry committed in an earlier term. */
+  #checkElectionSafety(replica: TestReplica): void {
+    const { id, term, firstIndex, lastIndex } = replica.core.status()
+    const known = this.#leaders.get(term)
+    expect(known === undefined || known === id, 'R20', { term, known, id })
+    if (known === id) return
+    this.#leaders.set(term, id)
+    for (const [index, committed] of this.#committed.entries()) {
+      if (committed === undefined || committed.inTerm >= term || index < firstIndex) continue
+      expect(index <= lastIndex, 'R22', { id, term, index, lastIndex })
+      const { runs } = replica.core.entries(index as never, index as never)
+      expect(runs[0]?.term === committed.entry.term, 'R22', { id, term, index })
+    }
+  }
+
+  /** R1, R5: neither falls while a replica lives. R2: a vote is not taken back within its term. */
+  #checkMonotonic(id: number, now: Seen): void {
+    const before = this.#seen.get(id)
+    this.#seen.set(id, now)
+    if (before === undefined) return
+    expect(now.term >= before.term, 'R1', { id, now: now.term, before: before.term })
+    expect(now.commitIndex >= before.commitIndex, 'R5', { id, now, before })
+    const keptVote = now.term > before.term || before.vote === 0 || now.vote === before.vote
+    expect(keptVote, 'R2', { id, now, before })
+  }
+
+  /** R2 on disk: also across crashes, one vote a term. */
+  #checkDurableVote({ id, disk }: TestReplica): void {
+    const { term, vote } = disk.hardState
+    if (vote === 0) return
+    const key = `${id}/${term}`
+    const known = this.#durableVotes.get(key)
+    expect(known === undefined || known === vote, 'R2', { id, term, known, vote })
+    this.#durableVotes.set(key, vote)
+  }
+
+  /** R23: what two replicas apply at one index is the same entry. */
+  #checkStateMachineSafety(replica: TestReplica): void {
+    const { term } = replica.core.status()
+    for (const { index, entry } of replica.applied) {
+      const known = this.#committed[index]
+      if (known === undefined) this.#committed[index] = { entry, inTerm: term }
+      else expect(sameEntry(known.entry, entry), 'R23', { id: replica.id, index, known, entry })
+    }
+  }
+
+  /** R24: a leader's commit index lies within what a majority has on disk. */
+  #checkCommittedIsDurable(replica: TestReplica, replicas: readonly TestReplica[]): void {
+    const { role, commitIndex } = replica.core.status()
+    if (role !== 'leader' || commitIndex === 0) return
+    const entry = this.#committed[commitIndex]?.entry
+    if (entry === undefined) return
+    const holding = replicas.filter(({ disk }) => {
+      const stored = disk.entries[commitIndex - 1]
+      return stored !== undefined && sameEntry(stored, entry)
+    })
+    expect(holding.length * 2 > replicas.length, 'R24', { id: replica.id, commitIndex })
+  }
+}
+
+/** R21: where two logs have an entry of the same term at an index, they are the same up to there. */
+function checkLogMatching(disks: readonly MemoryDisk[]): void {
+  for (const [position, a] of disks.entries()) {
+    for (const b of disks.slice(position + 1)) checkPairMatches(a.entries, b.entries)
+  }
+}
+
+function checkPairMatches(a: readonly StoredEntry[], b: readonly StoredEntry[]): void {
+  let matched = false
+  for (let position = Math.min(a.length, b.length) - 1; position >= 0; position--) {
+    const first = a[position] as StoredEntry
+    const second = b[position] as StoredEntry
+    matched ||= first.term === second.term
+    if (matched) expect(sameEntry(first, second), 'R21', { index: position + 1, first, second })
+  }
+}
+
+const sameEntry = (a: StoredEntry, b: StoredEntry): boolean =>
+  a.term === b.term && a.kind === b.kind && a.bytes === b.bytes
+
+function expect(holds: boolean, id: string, values: object): void {
+  if (!holds) throw new Error(`${id} does not hold: ${JSON.stringify(values)}`)
+}
