@@ -38,7 +38,10 @@ export default {
       severity: 'error',
       comment: 'Public entries import rooms, never the command, the benchmarks or packages.',
       from: { path: publicPattern },
-      to: { pathNot: `^src/(${Object.keys(rooms).join('|')})/`, path: '^(src/cli|bench|node_modules)/' },
+      to: {
+        pathNot: `^src/(${Object.keys(rooms).join('|')})/`,
+        path: '^(src/cli|bench|node_modules)/',
+      },
     },
     {
       name: 'bench-imports',
@@ -68,7 +71,9 @@ function rulesOf(name, room) {
   const files = (room.importsFiles ?? []).map((file) => `^${escapeDots(file)}$`)
   const full = [...roomPatterns([name, ...room.imports]), ...files]
   const withTypes = [...full, ...roomPatterns(room.importsTypes ?? [])]
-  const packages = (room.packages ?? []).map((packageName) => `node_modules/(@types/)?${packageName}/`)
+  const packages = (room.packages ?? []).map(
+    (packageName) => `node_modules/(@types/)?${packageName}/`,
+  )
   const rule = (suffix, to) => ({
     name: `${name}-${suffix}`,
     severity: 'error',
@@ -83,7 +88,10 @@ function rulesOf(name, room) {
       pathNot: full,
       dependencyTypesNot: ['type-only'],
     }),
-    rule('packages', { path: 'node_modules/', pathNot: ['node_modules/@types/node/', ...packages] }),
+    rule('packages', {
+      path: 'node_modules/',
+      pathNot: ['node_modules/@types/node/', ...packages],
+    }),
     ...(room.pure ? [rule('is-pure', { dependencyTypes: ['core'] })] : []),
   ]
 }

@@ -117,6 +117,5 @@ function ctestCounts(text) {
 }
 
 function stripColors(text) {
-  // eslint-disable-next-line no-control-regex
   return text.replaceAll(/\u001b\[[0-9;]*m/g, '')
 }
