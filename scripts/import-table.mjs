@@ -27,6 +27,8 @@ export const rooms = {
     pure: false,
     imports: ['base', 'config'],
     importsTypes: ['raft'],
+    // The entry kinds are a table of numbers, not behaviour.
+    importsFiles: ['src/raft/entry-range.ts'],
     packages: ['msgpackr'],
   },
   replica: {

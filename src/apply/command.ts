@@ -11,7 +11,8 @@
  *  Entry kind `session`:
  *    0  version u8 = 1
  *    1  operation u8     1 open, 2 close
- *    2  session u64      only with close
+ *    open:   2 sessionsMax u32, 6 answersMax u32: the limits that the replicas apply
+ *    close:  2 session u64
  */
 import { ClustorError } from '../base/errors.js'
 import type { LogIndex } from '../base/ids.js'
@@ -33,8 +34,17 @@ export interface Command {
   readonly payload: Uint8Array
 }
 
+/** Limits that travel in the entry, so that replicas with different configuration decide alike. */
+export interface SessionLimits {
+  /** Sessions of the partition; the least recently used one makes room. */
+  readonly sessionsMax: number
+  /** Answers kept for this session until its client acknowledges them. */
+  readonly answersMax: number
+}
+
 export type SessionCommand =
-  { readonly kind: 'open-session' } | { readonly kind: 'close-session'; readonly session: LogIndex }
+  | { readonly kind: 'open-session'; readonly limits: SessionLimits }
+  | { readonly kind: 'close-session'; readonly session: LogIndex }
 
 const version = 1
 const sessionFlag = 1
@@ -75,21 +85,32 @@ export function decodeCommand(bytes: Uint8Array): Command {
 }
 
 export function encodeSessionCommand(command: SessionCommand): Uint8Array {
-  if (command.kind === 'open-session') return Uint8Array.of(version, operations.open)
-  const bytes = new Uint8Array(10)
+  const bytes = Buffer.alloc(10)
   bytes[0] = version
-  bytes[1] = operations.close
-  writePosition(bytes, 2, command.session)
+  if (command.kind === 'open-session') {
+    bytes[1] = operations.open
+    bytes.writeUInt32LE(command.limits.sessionsMax, 2)
+    bytes.writeUInt32LE(command.limits.answersMax, 6)
+  } else {
+    bytes[1] = operations.close
+    writePosition(bytes, 2, command.session)
+  }
   return bytes
 }
 
 /** @throws ERR_FORMAT_NEWER for another version or operation; ERR_LOG_CORRUPT for bytes that end too early. */
 export function decodeSessionCommand(bytes: Uint8Array): SessionCommand {
   assertVersion(bytes)
-  if (bytes[1] === operations.open) return { kind: 'open-session' }
-  if (bytes[1] !== operations.close) throw newer('operation', bytes[1] ?? 0)
+  const operation = bytes[1]
+  if (operation !== operations.open && operation !== operations.close) {
+    throw newer('operation', operation ?? 0)
+  }
   if (bytes.length < 10) throw tooShort(bytes.length)
-  return { kind: 'close-session', session: asIndex(readPosition(bytes, 2)) }
+  if (operation === operations.close) {
+    return { kind: 'close-session', session: asIndex(readPosition(bytes, 2)) }
+  }
+  const limits = { sessionsMax: readUint32(bytes, 2), answersMax: readUint32(bytes, 6) }
+  return { kind: 'open-session', limits }
 }
 
 function assertVersion(bytes: Uint8Array): void {

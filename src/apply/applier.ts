@@ -1,0 +1,261 @@
+import { ClustorError } from '../base/errors.js'
+import type { ErrorCode } from '../base/errors.js'
+import type { LogIndex, Term } from '../base/ids.js'
+import { asIndex } from '../base/ids.js'
+import { assertNever, invariant } from '../base/invariant.js'
+import { entryKinds } from '../raft/entry-range.js'
+import type { EntryRange, EntryRun } from '../raft/entry-range.js'
+import { decodeCommand, decodeSessionCommand } from './command.js'
+import { SessionTable } from './sessions.js'
+import type { Answer } from './sessions.js'
+import { SkippedIndexes } from './skipped-indexes.js'
+import type { CommittedEntry, StateMachine } from './state-machine.js'
+
+/** Committed entries to apply, contiguous, with a way to get at each payload. */
+export interface EntryBatch {
+  readonly range: EntryRange
+  /** The envelope bytes of the position-th entry. */
+  payload(position: number): Uint8Array
+}
+
+/** Why a committed proposal did not run. Nothing was applied. */
+export interface Refusal {
+  readonly code: ErrorCode
+  readonly message: string
+}
+
+/** Told of every entry, in order, after it was applied: its proposer, if it is here, gets the answer. */
+export type Settle = (
+  index: LogIndex,
+  term: Term,
+  answer: Answer | null,
+  refusal: Refusal | null,
+) => void
+
+/** Feeds committed entries to the state machine, in order and exactly once per session sequence. */
+export class Applier {
+  readonly #machine: StateMachine
+  readonly #sessions: SessionTable
+  readonly #skipped = new SkippedIndexes()
+  #appliedIndex: LogIndex
+  #busy = false
+
+  constructor(machine: StateMachine, start: { appliedIndex: LogIndex; sessions?: SessionTable }) {
+    this.#machine = machine
+    this.#appliedIndex = start.appliedIndex
+    this.#sessions = start.sessions ?? new SessionTable()
+  }
+
+  get appliedIndex(): LogIndex {
+    return this.#appliedIndex
+  }
+
+  get sessions(): SessionTable {
+    return this.#sessions
+  }
+
+  /** The committed proposals that did not run: retries that had run before, and refused ones. */
+  get skipped(): SkippedIndexes {
+    return this.#skipped
+  }
+
+  /** Applies the entries right after the applied index. Returns undefined when the machine answered at once, a promise
+   *  otherwise; until that has ended no other batch may come (P7).
+   *  @throws ERR_APPLY_FAULT when the machine throws, rejects or returns another number of results;
+   *  ERR_FORMAT_NEWER or ERR_LOG_CORRUPT when a committed command cannot be read. The applier is useless afterwards:
+   *  the entry was neither applied nor skipped. */
+  apply(batch: EntryBatch, settle: Settle | null): Promise<void> | undefined {
+    const { firstIndex, lastIndex } = batch.range
+    invariant(!this.#busy && firstIndex === this.#appliedIndex + 1, 'P7', {
+      firstIndex,
+      appliedIndex: this.#appliedIndex,
+    })
+    this.#busy = true
+    const plan = this.#plan(batch)
+    const results = plan.entries.length === 0 ? [] : this.#runMachine(plan, batch.range)
+    if (results instanceof Promise) return this.#finishLater(results, plan, batch.range, settle)
+    this.#finish(results, plan, { lastIndex, settle })
+    return undefined
+  }
+
+  #plan(batch: EntryBatch): Plan {
+    const plan: Plan = {
+      runs: batch.range.runs,
+      first: batch.range.firstIndex,
+      answers: [],
+      entries: [],
+      machineAnswers: [],
+    }
+    let position = 0
+    for (const run of batch.range.runs) {
+      for (let end = position + run.count; position < end; position++) {
+        plan.answers.push(this.#planEntry(plan, run, position, batch))
+      }
+    }
+    return plan
+  }
+
+  #planEntry(
+    plan: Plan,
+    run: EntryRun,
+    position: number,
+    batch: EntryBatch,
+  ): Answer | Refused | null {
+    const index = asIndex(plan.first + position)
+    switch (run.kind) {
+      case entryKinds.normal:
+        return this.#planProposal(plan, run.term, index, batch.payload(position))
+      case entryKinds.session:
+        return this.#runSessionCommand(index, batch.payload(position))
+      case entryKinds.noop:
+      case entryKinds.membership:
+        return null
+      default:
+        return assertNever(run.kind)
+    }
+  }
+
+  #planProposal(plan: Plan, term: Term, index: LogIndex, bytes: Uint8Array): Answer | Refused {
+    const { stamp, payload } = decodeCommand(bytes)
+    let answer: Answer
+    if (stamp === null) {
+      answer = { result: undefined }
+    } else {
+      const evaluation = this.#sessions.evaluate(index, stamp)
+      if (evaluation.kind !== 'apply') {
+        this.#skipped.add(index)
+        return evaluation.kind === 'duplicate' ? evaluation.answer : refuse(evaluation, stamp)
+      }
+      answer = evaluation.answer
+    }
+    plan.entries.push({ index, term, payload })
+    plan.machineAnswers.push(answer)
+    return answer
+  }
+
+  #runSessionCommand(index: LogIndex, bytes: Uint8Array): Answer {
+    const command = decodeSessionCommand(bytes)
+    if (command.kind === 'open-session') this.#sessions.open(index, command.limits)
+    else this.#sessions.close(command.session)
+    return { result: undefined }
+  }
+
+  #runMachine(plan: Plan, range: EntryRange): readonly unknown[] | Promise<readonly unknown[]> {
+    try {
+      return this.#machine.apply(plan.entries)
+    } catch (error) {
+      throw applyFault(range, error)
+    }
+  }
+
+  async #finishLater(
+    results: Promise<readonly unknown[]>,
+    plan: Plan,
+    range: EntryRange,
+    settle: Settle | null,
+  ): Promise<void> {
+    let settled: readonly unknown[]
+    try {
+      settled = await results
+    } catch (error) {
+      throw applyFault(range, error)
+    }
+    this.#finish(settled, plan, { lastIndex: range.lastIndex, settle })
+  }
+
+  #finish(
+    results: readonly unknown[],
+    plan: Plan,
+    end: { readonly lastIndex: LogIndex; readonly settle: Settle | null },
+  ): void {
+    assertResults(results, plan, end.lastIndex)
+    for (const [position, answer] of plan.machineAnswers.entries())
+      answer.result = results[position]
+    this.#appliedIndex = end.lastIndex
+    this.#busy = false
+    if (end.settle !== null) settleAll(plan, end.settle)
+  }
+}
+
+/** What evaluating a batch found, before the machine ran. */
+interface Plan {
+  readonly runs: readonly EntryRun[]
+  readonly first: LogIndex
+  /** One per entry of the batch. */
+  readonly answers: (Answer | Refused | null)[]
+  /** What the machine gets, and where its results go. */
+  readonly entries: CommittedEntry[]
+  readonly machineAnswers: Answer[]
+}
+
+class Refused implements Refusal {
+  readonly code: ErrorCode
+  readonly message: string
+
+  constructor(code: ErrorCode, message: string) {
+    this.code = code
+    this.message = message
+  }
+}
+
+function settleAll(plan: Plan, settle: Settle): void {
+  let position = 0
+  for (const { term, count } of plan.runs) {
+    for (let end = position + count; position < end; position++) {
+      const answer = plan.answers[position] ?? null
+      const index = asIndex(plan.first + position)
+      if (answer instanceof Refused) settle(index, term, null, answer)
+      else settle(index, term, answer, null)
+    }
+  }
+}
+
+function refuse(
+  evaluation:
+    { kind: 'expired' } | { kind: 'window-full' } | { kind: 'gap'; expectedSequence: number },
+  stamp: { readonly session: LogIndex; readonly sequence: number },
+): Refused {
+  const { session, sequence } = stamp
+  switch (evaluation.kind) {
+    case 'expired':
+      return new Refused(
+        'ERR_SESSION_EXPIRED',
+        `session ${session} is not in the table; open another one`,
+      )
+    case 'gap':
+      return new Refused(
+        'ERR_SESSION_GAP',
+        `session ${session} expects sequence ${evaluation.expectedSequence}, got ${sequence}; propose in order`,
+      )
+    case 'window-full':
+      return new Refused(
+        'ERR_BUSY',
+        `session ${session} keeps all the answers it may; acknowledge some and propose ${sequence} again`,
+      )
+    default:
+      return assertNever(evaluation)
+  }
+}
+
+function assertResults(results: readonly unknown[], plan: Plan, lastIndex: LogIndex): void {
+  if (Array.isArray(results) && results.length === plan.entries.length) return
+  const returned = Array.isArray(results) ? `${results.length} results` : 'no array'
+  throw new ClustorError(
+    'ERR_APPLY_FAULT',
+    `the state machine returned ${returned} for ${plan.entries.length} entries`,
+    { outcome: 'unknown', fields: { firstIndex: plan.first, lastIndex } },
+  )
+}
+
+function applyFault(range: EntryRange, cause: unknown): ClustorError {
+  const reason = cause instanceof Error ? cause.message : String(cause)
+  return new ClustorError(
+    'ERR_APPLY_FAULT',
+    `the state machine failed on entries ${range.firstIndex} to ${range.lastIndex}: ${reason}`,
+    {
+      cause,
+      outcome: 'unknown',
+      fields: { firstIndex: range.firstIndex, lastIndex: range.lastIndex },
+    },
+  )
+}

@@ -1,0 +1,446 @@
+/** The loop of one partition: the one place where its inputs meet its core.
+ *
+ *  Inputs (messages, ticks, proposals, reads, completions of the disk and of the state machine) are noted when they
+ *  come and handled together at the end of the same callback of the event loop, in a microtask: all messages are stepped,
+ *  the proposals that wait become one batch, the reads one round, and then the core's Ready is executed: one write, one
+ *  append to each follower. Nothing calls backwards: whatever an effect causes is an input of the next round. */
+import type { Applier } from '../apply/applier.js'
+import type { StateMachine } from '../apply/state-machine.js'
+import { ClustorError } from '../base/errors.js'
+import { Fifo } from '../base/fifo.js'
+import type { LogIndex, ReplicaId, Term } from '../base/ids.js'
+import { noReplica } from '../base/ids.js'
+import { InvariantError, invariant } from '../base/invariant.js'
+import type { Random } from '../base/random.js'
+import { Core } from '../raft/core.js'
+import type { Message } from '../raft/messages.js'
+import type { Acknowledgement, CoreStatus, Ready, Role } from '../raft/ready.js'
+import type { PeerMessage } from '../transport/transport.js'
+import type { ReplicaLog } from '../wal/replica-log.js'
+import { ApplyPump } from './apply-pump.js'
+import { FrameSource } from './frame-source.js'
+import { FrameStage } from './frame-stage.js'
+import { MessageSender } from './message-sender.js'
+import { ProposalQueue } from './proposals.js'
+import { ReadQueue } from './reads.js'
+import { ReadyExecutor } from './ready-executor.js'
+import {
+  batchCountMax,
+  batchesInFlightMax,
+  coreOptions,
+  deadlineTicks,
+  diskRetryTicks,
+} from './settings.js'
+import type { ReplicaSettings } from './settings.js'
+import { StallGuard } from './ticks.js'
+import type { TickDriver } from './ticks.js'
+
+/** What a loop is made of. */
+export interface LoopParts {
+  readonly id: ReplicaId
+  readonly voters: readonly ReplicaId[]
+  readonly log: ReplicaLog
+  readonly applier: Applier
+  readonly machine: StateMachine
+  readonly random: Random
+  readonly ticks: TickDriver
+  readonly settings: ReplicaSettings
+  /** Never blocks; may drop the message and report the replica unreachable. */
+  send(message: PeerMessage): void
+  /** The applied index, the role or the leader moved, or the loop stopped. */
+  changed(): void
+  /** The loop stopped for good. */
+  stopped(error: ClustorError): void
+  notLeader(leader: ReplicaId, term: Term): ClustorError
+}
+
+type Input =
+  | { readonly kind: 'message'; readonly incoming: PeerMessage }
+  | { readonly kind: 'self'; readonly message: Message }
+  | { readonly kind: 'durable'; readonly acknowledgement: Acknowledgement }
+  | { readonly kind: 'unreachable'; readonly replica: ReplicaId }
+  | { readonly kind: 'tick' }
+  | { readonly kind: 'campaign' }
+
+export class ReplicaLoop {
+  readonly proposals: ProposalQueue
+  readonly reads: ReadQueue
+  readonly source: FrameSource
+  readonly #parts: LoopParts
+  readonly #core: Core
+  readonly #stage: FrameStage
+  readonly #executor: ReadyExecutor
+  readonly #sender: MessageSender
+  readonly #pump: ApplyPump
+  readonly #guard: StallGuard
+  /** Last index of each proposal batch that is not committed. */
+  readonly #batchEnds = new Fifo<LogIndex>()
+  #inputs: Input[] = []
+  #scheduled = false
+  #tickCount = 0
+  #diskFullTicks = 0
+  #role: Role = 'follower'
+  #term: Term
+  #diskError: ClustorError | null = null
+  #stopError: ClustorError | null = null
+
+  constructor(parts: LoopParts) {
+    const { log, settings, applier } = parts
+    this.#parts = parts
+    this.#core = createCore(parts)
+    this.#term = log.recovered.hardState.term
+    this.#stage = new FrameStage(log)
+    this.#executor = new ReadyExecutor(parts.id, log, this.#executorPorts())
+    this.source = new FrameSource(log, this.#executor)
+    this.#sender = new MessageSender(this.source, this.#senderPorts())
+    this.proposals = new ProposalQueue({
+      countMax: settings.proposalQueueMax,
+      bytesMax: settings.uncommittedBytesMax,
+      batchBytesMax: settings.appendBytesMax,
+      batchCountMax,
+    })
+    this.reads = new ReadQueue(settings.proposalQueueMax)
+    this.#pump = this.#createPump(applier)
+    const stallMs = Math.max(3 * settings.tickMs, settings.electionTimeoutMsMin / 2)
+    this.#guard = new StallGuard(stallMs, parts.ticks.nowMs())
+    this.#schedule()
+  }
+
+  /** Why the loop ended; null while it runs. */
+  get stopError(): ClustorError | null {
+    return this.#stopError
+  }
+
+  /** Why proposals are refused although the loop runs: the disk is full. */
+  get diskError(): ClustorError | null {
+    return this.#diskError
+  }
+
+  get role(): Role {
+    return this.#role
+  }
+
+  get stallCount(): number {
+    return this.#guard.count
+  }
+
+  get pendingWriteCount(): number {
+    return this.#executor.pendingWriteCount
+  }
+
+  /** Whether the state machine is between two batches. */
+  get isMachineIdle(): boolean {
+    return this.#pump.isIdle
+  }
+
+  coreStatus(): CoreStatus {
+    return this.#core.status()
+  }
+
+  receive(incoming: PeerMessage): void {
+    this.#input({ kind: 'message', incoming })
+  }
+
+  reportUnreachable(replica: ReplicaId): void {
+    this.#input({ kind: 'unreachable', replica })
+  }
+
+  tick(): void {
+    this.#input({ kind: 'tick' })
+  }
+
+  campaign(): void {
+    this.#input({ kind: 'campaign' })
+  }
+
+  /** Something waits in `proposals` or `reads`. */
+  wake(): void {
+    this.#schedule()
+  }
+
+  /** Ends the loop: it sends, votes and acknowledges nothing from here on, and everything that waits fails. */
+  stop(error: ClustorError): void {
+    if (this.#stopError !== null) return
+    this.#stopError = error
+    this.#inputs = []
+    this.#pump.stop()
+    this.proposals.failAll((outcome) => copyWith(error, outcome))
+    this.reads.failAll(() => copyWith(error, 'not-applied'))
+    this.#parts.stopped(error)
+    this.#parts.changed()
+  }
+
+  #input(input: Input): void {
+    if (this.#stopError !== null) return
+    this.#inputs.push(input)
+    this.#schedule()
+  }
+
+  #schedule(): void {
+    if (this.#scheduled || this.#stopError !== null) return
+    this.#scheduled = true
+    queueMicrotask(() => {
+      this.#scheduled = false
+      this.#turn()
+    })
+  }
+
+  #turn(): void {
+    try {
+      do {
+        this.#handleInputs()
+        this.#propose()
+        this.#startReads()
+        this.#drainReady()
+        this.#pump.run()
+      } while (this.#hasWork())
+      if (this.#pump.isIdle) this.reads.serve(this.#parts.applier.appliedIndex)
+    } catch (error) {
+      this.stop(asClustorError(error))
+    }
+  }
+
+  #hasWork(): boolean {
+    if (this.#stopError !== null) return false
+    return this.#inputs.length > 0 || this.#core.hasReady() || this.#mayPropose()
+  }
+
+  #handleInputs(): void {
+    const inputs = this.#inputs
+    this.#inputs = []
+    for (const input of inputs) {
+      if (this.#stopError !== null) return
+      this.#handle(input)
+    }
+  }
+
+  #handle(input: Input): void {
+    switch (input.kind) {
+      case 'message':
+        this.#step(input.incoming)
+        return
+      case 'self':
+        this.#core.step(input.message)
+        return
+      case 'durable':
+        this.#core.acknowledge(input.acknowledgement)
+        return
+      case 'unreachable':
+        this.#core.reportUnreachable(input.replica)
+        return
+      case 'campaign':
+        this.#core.campaign()
+        return
+      case 'tick':
+        this.#tick()
+    }
+  }
+
+  #step({ message, frames }: PeerMessage): void {
+    const entries = message.kind === 'append-entries' ? message.entries : null
+    if (entries !== null) {
+      invariant(frames !== null, 'P4', { firstIndex: entries.firstIndex })
+      // A full disk takes no entries: the leader hears nothing, as if the network had lost them, and sends them again.
+      if (this.#executor.isDiskFull) return
+      if (!this.#stage.accepts(entries.firstIndex)) this.#drainReady()
+      this.#stage.add({ range: entries, bytes: frames })
+    }
+    this.#core.step(message)
+  }
+
+  #tick(): void {
+    const nowMs = this.#parts.ticks.nowMs()
+    if (this.#guard.isStalled(nowMs)) this.#core.rearmElectionTimer()
+    else this.#core.tick()
+    this.#tickCount += 1
+    this.#sender.sendDeferred()
+    if (this.#executor.isDiskFull) this.#retryDisk()
+    if (this.#tickCount % deadlineTicks !== 0) return
+    this.proposals.expire(nowMs)
+    this.reads.expire(nowMs)
+  }
+
+  #retryDisk(): void {
+    this.#diskFullTicks += 1
+    if (this.#diskFullTicks % diskRetryTicks !== 0) return
+    // Those that a quorum of others made durable have been answered by then.
+    const error = this.#diskError
+    if (error !== null) this.proposals.failInFlight(() => copyWith(error, 'unknown'))
+    this.#executor.retry()
+  }
+
+  #mayPropose(): boolean {
+    return this.proposals.waitingCount > 0 && this.#batchEnds.length < batchesInFlightMax
+  }
+
+  #propose(): void {
+    const diskError = this.#diskError
+    if (diskError !== null) this.proposals.failWaiting(() => copyWith(diskError, 'not-applied'))
+    if (!this.#mayPropose()) return
+    // The core's decision about received frames comes first: they and new ones may claim the same indexes.
+    if (!this.#stage.isEmpty) this.#drainReady()
+    const batch = this.proposals.takeBatch()
+    if (batch === null) return
+    const result = this.#core.propose(batch.kind, batch.byteLengths)
+    if (result.kind === 'dropped') {
+      this.proposals.dropped(() => this.#dropError(result.reason, result.leader))
+      return
+    }
+    const { term, firstIndex, lastIndex } = result
+    this.#stage.add(this.#parts.log.encode(term, firstIndex, batch.kind, batch.payloads))
+    this.proposals.accepted(term, firstIndex, this.#lostUntilMs())
+    this.#batchEnds.push(lastIndex)
+  }
+
+  #dropError(reason: 'not-leader' | 'uncommitted-limit', leader: ReplicaId): ClustorError {
+    if (reason === 'not-leader') return this.#parts.notLeader(leader, this.#term)
+    return new ClustorError('ERR_BUSY', 'too many bytes are proposed and not committed yet')
+  }
+
+  #startReads(): void {
+    const context = this.reads.startRound()
+    if (context === null) return
+    const result = this.#core.readIndex(context)
+    if (result.kind === 'accepted') return
+    this.reads.dropped(context, () => this.#parts.notLeader(result.leader, this.#term))
+  }
+
+  #drainReady(): void {
+    while (this.#stopError === null && this.#core.hasReady()) this.#execute(this.#core.takeReady())
+  }
+
+  #execute(ready: Ready): void {
+    if (ready.hardState !== undefined) this.#term = ready.hardState.term
+    if (ready.softState !== undefined) this.#changeRole(ready.softState.role)
+    const frames = this.#stage.take(ready.entries)
+    if (frames !== undefined || ready.truncateFrom !== undefined) {
+      this.#sender.offerLatest(frames ?? null)
+    }
+    this.#executor.execute(ready, frames)
+    if (ready.committed !== undefined) this.#commit(ready.committed.lastIndex)
+    for (const state of ready.readStates) this.reads.confirmed(state)
+    for (const context of ready.droppedReads) {
+      this.reads.dropped(context, () => this.#parts.notLeader(noReplica, this.#term))
+    }
+  }
+
+  #changeRole(role: Role): void {
+    const wasLeader = this.#role === 'leader'
+    this.#role = role
+    if (wasLeader && role !== 'leader') {
+      this.proposals.leadershipLost(this.#lostUntilMs())
+      this.#batchEnds.clear()
+    }
+    this.#parts.changed()
+  }
+
+  /** A new leader is usually known, and what it thinks of old entries, within two election timeouts. */
+  #lostUntilMs(): number {
+    return this.#parts.ticks.nowMs() + 2 * this.#parts.settings.electionTimeoutMsMax
+  }
+
+  #commit(index: LogIndex): void {
+    for (let end = this.#batchEnds.peek(); end !== undefined && end <= index;) {
+      this.#batchEnds.shift()
+      end = this.#batchEnds.peek()
+    }
+    this.#pump.commit(index)
+  }
+
+  #executorPorts(): ConstructorParameters<typeof ReadyExecutor>[2] {
+    return {
+      send: (message) => {
+        if (this.#stopError === null) this.#sender.send(message)
+      },
+      stepSelf: (message) => {
+        this.#input({ kind: 'self', message })
+      },
+      acknowledge: (acknowledgement) => {
+        this.#input({ kind: 'durable', acknowledgement })
+      },
+      diskFull: (error) => {
+        this.#diskError = error
+        this.#diskFullTicks = 0
+        this.#schedule()
+      },
+      diskResumed: () => {
+        this.#diskError = null
+        this.#schedule()
+      },
+      failed: (error) => {
+        this.stop(error)
+      },
+    }
+  }
+
+  #senderPorts(): ConstructorParameters<typeof MessageSender>[1] {
+    return {
+      send: (message) => {
+        this.#parts.send(message)
+      },
+      unreachable: (replica) => {
+        this.reportUnreachable(replica)
+      },
+      leadingTerm: () => (this.#role === 'leader' && this.#stopError === null ? this.#term : null),
+      track: (promise) => {
+        this.#track(promise)
+      },
+    }
+  }
+
+  #createPump(applier: Applier): ApplyPump {
+    const settle = this.proposals.settle.bind(this.proposals)
+    return new ApplyPump({
+      applier,
+      log: this.#parts.log,
+      source: this.source,
+      batchBytesMax: this.#parts.settings.applyBytesMax,
+      settle: () => (this.proposals.expectsAnswers ? settle : null),
+      ports: {
+        applied: () => {
+          this.#core.acknowledgeApplied(applier.appliedIndex)
+          this.#parts.changed()
+          this.#schedule()
+        },
+        failed: (error) => {
+          this.stop(asClustorError(error))
+        },
+        again: () => {
+          setImmediate(() => {
+            this.#schedule()
+          })
+        },
+        track: (promise) => {
+          this.#track(promise)
+        },
+      },
+    })
+  }
+
+  #track(promise: Promise<void>): void {
+    promise.catch((error: unknown) => {
+      this.stop(asClustorError(error))
+    })
+  }
+}
+
+function createCore({ id, voters, log, random, settings, applier }: LoopParts): Core {
+  const { hardState, entries } = log.recovered
+  const recovered = { hardState, entries, appliedIndex: applier.appliedIndex }
+  return new Core({ id, voters, random, recovered, ...coreOptions(settings) })
+}
+
+function copyWith(error: ClustorError, outcome: 'not-applied' | 'unknown'): ClustorError {
+  return new ClustorError(error.code, error.message, {
+    outcome,
+    cause: error,
+    fields: error.fields,
+  })
+}
+
+function asClustorError(error: unknown): ClustorError {
+  if (error instanceof ClustorError) return error
+  const code = error instanceof InvariantError ? 'ERR_INVARIANT' : 'ERR_INTERNAL'
+  const message = error instanceof Error ? error.message : String(error)
+  return new ClustorError(code, message, { cause: error, outcome: 'unknown' })
+}

@@ -1,0 +1,179 @@
+/** Turns a Ready into effects. This is the one place where their order is written down.
+ *
+ *  1. The write of a Ready (hard state, truncation, entries) is queued at the log before anything of it is sent. It is
+ *     one write: a term can never be younger on disk than an entry of that term (E02).
+ *  2. No message leaves while a term or a vote is on its way to the disk: every message speaks for the term it carries,
+ *     a vote reply for the vote (E01). Such messages leave when the newest write with a term or vote is durable.
+ *  3. Otherwise `messages` leave at once, before their entries are durable here: the leader's own appends (Raft
+ *     dissertation §10.2.1), heartbeats, requests for votes.
+ *  4. `messagesAfterPersist` promise durability: append acknowledgements, granted votes, the replica's own vote. They
+ *     leave when the write of their Ready and every earlier write are durable; those addressed to this replica go back
+ *     into its core.
+ *  5. The core hears of its own durability only through `acknowledge`, after the log said so.
+ *  6. A commit index alone is not worth a sync: it rides on the next write.
+ *
+ *  Writes are pipelined and complete in the order in which they were queued. */
+import type { ClustorError } from '../base/errors.js'
+import type { LogIndex, ReplicaId } from '../base/ids.js'
+import { invariant } from '../base/invariant.js'
+import type { Message } from '../raft/messages.js'
+import type { Acknowledgement, HardState, Ready } from '../raft/ready.js'
+import { countWithin, sliceBatch } from '../wal/frames.js'
+import type { FrameBatch, LogWrite, ReplicaLog } from '../wal/replica-log.js'
+
+/** Where effects and completions go. None of these may run the executor again from inside. */
+export interface ExecutorPorts {
+  /** Sends to another replica. */
+  send(message: Message): void
+  /** Hands a message of this replica to itself back to the core. */
+  stepSelf(message: Message): void
+  /** A write and all before it are durable. */
+  acknowledge(acknowledgement: Acknowledgement): void
+  /** The disk is full: nothing is durable beyond what was acknowledged. Call `retry` when space may be there again. */
+  diskFull(error: ClustorError): void
+  /** Writes that a full disk had refused are durable. */
+  diskResumed(): void
+  /** The log takes no more writes: the replica must stop. */
+  failed(error: ClustorError): void
+}
+
+interface PendingWrite {
+  readonly write: LogWrite
+  /** Whether the write carries a new term or vote. */
+  readonly changesVote: boolean
+  acknowledgement: Acknowledgement | undefined
+  /** What leaves when this write is durable, in this order. */
+  readonly messages: Message[]
+  /** Handed to the log and not answered. */
+  submitted: boolean
+}
+
+/** Executes the Readies of one partition, in order. */
+export class ReadyExecutor {
+  readonly #replica: ReplicaId
+  readonly #log: ReplicaLog
+  readonly #ports: ExecutorPorts
+  /** Not yet durable, oldest first. */
+  readonly #pending: PendingWrite[] = []
+  /** The hard state of the newest write. */
+  #written: HardState
+  /** A hard state that differs from the written one in the commit index only. */
+  #commitOnly: HardState | undefined
+  #full = false
+
+  constructor(replica: ReplicaId, log: ReplicaLog, ports: ExecutorPorts) {
+    this.#replica = replica
+    this.#log = log
+    this.#ports = ports
+    this.#written = log.recovered.hardState
+  }
+
+  /** Whether the disk refused writes and they wait for `retry`. */
+  get isDiskFull(): boolean {
+    return this.#full
+  }
+
+  /** Writes that are not durable. */
+  get pendingWriteCount(): number {
+    return this.#pending.length
+  }
+
+  /** @param frames the bytes of `ready.entries`, present exactly when those are. */
+  execute(ready: Ready, frames: FrameBatch | undefined): void {
+    this.#persist(ready, frames)
+    const voteWrite = this.#pending.findLast((write) => write.changesVote)
+    this.#release(ready.messages, voteWrite)
+    this.#release(ready.messagesAfterPersist, this.#pending.at(-1))
+  }
+
+  /** Hands the writes that a full disk refused to the log again, in order. */
+  retry(): void {
+    if (!this.#full || this.#pending.some((write) => write.submitted)) return
+    for (const write of this.#pending) this.#submit(write)
+  }
+
+  /** Frames that a full disk refused: the log does not have them, appliers and followers may still want them. */
+  refusedFrames(firstIndex: LogIndex, lastIndex: LogIndex, bytesMax: number): FrameBatch | null {
+    if (!this.#full) return null
+    for (const { write } of this.#pending) {
+      const range = write.frames?.range
+      if (write.frames === undefined || range === undefined) continue
+      if (firstIndex < range.firstIndex || firstIndex > range.lastIndex) continue
+      const position = firstIndex - range.firstIndex
+      const wanted = Math.min(lastIndex, range.lastIndex) - firstIndex + 1
+      const { count } = countWithin(range.byteLengths, position, wanted, bytesMax)
+      return sliceBatch(write.frames, firstIndex, count)
+    }
+    return null
+  }
+
+  #persist(ready: Ready, frames: FrameBatch | undefined): void {
+    const { hardState, truncateFrom, acknowledgement } = ready
+    const changesVote = hardState !== undefined && this.#changesVote(hardState)
+    if (hardState !== undefined) this.#commitOnly = hardState
+    if (!changesVote && truncateFrom === undefined && frames === undefined) {
+      if (acknowledgement !== undefined) this.#acknowledgeWithLast(acknowledgement)
+      return
+    }
+    const write: LogWrite = {
+      ...(this.#commitOnly === undefined ? {} : { hardState: this.#commitOnly }),
+      ...(truncateFrom === undefined ? {} : { truncateFrom }),
+      ...(frames === undefined ? {} : { frames }),
+    }
+    if (this.#commitOnly !== undefined) this.#written = this.#commitOnly
+    this.#commitOnly = undefined
+    const pending = { write, changesVote, acknowledgement, messages: [], submitted: false }
+    this.#pending.push(pending)
+    if (!this.#full) this.#submit(pending)
+  }
+
+  #changesVote(next: HardState): boolean {
+    return next.term !== this.#written.term || next.vote !== this.#written.vote
+  }
+
+  // Nothing was written for it, so it is as durable as the newest write.
+  #acknowledgeWithLast(acknowledgement: Acknowledgement): void {
+    const last = this.#pending.at(-1)
+    if (last === undefined) this.#ports.acknowledge(acknowledgement)
+    else last.acknowledgement = acknowledgement
+  }
+
+  #release(messages: readonly Message[], after: PendingWrite | undefined): void {
+    for (const message of messages) {
+      if (after === undefined) this.#emit(message)
+      else after.messages.push(message)
+    }
+  }
+
+  #emit(message: Message): void {
+    if (message.to === this.#replica) this.#ports.stepSelf(message)
+    else this.#ports.send(message)
+  }
+
+  #submit(pending: PendingWrite): void {
+    pending.submitted = true
+    this.#log.persist(pending.write, (error) => {
+      pending.submitted = false
+      if (error === null) this.#complete(pending)
+      else if (error.code === 'ERR_DISK_FULL') this.#refuse(error)
+      else this.#ports.failed(error)
+    })
+  }
+
+  #complete(done: PendingWrite): void {
+    invariant(this.#pending.shift() === done, 'P3', { pending: this.#pending.length })
+    if (done.acknowledgement !== undefined) this.#ports.acknowledge(done.acknowledgement)
+    for (const message of done.messages) this.#emit(message)
+    if (this.#full && this.#pending.length === 0) {
+      this.#full = false
+      this.#ports.diskResumed()
+    }
+  }
+
+  // The log failed this write and all behind it: they stay here, with what waits for them, and nothing is told.
+  #refuse(error: ClustorError): void {
+    const first = !this.#full
+    this.#full = true
+    if (first) this.#ports.diskFull(error)
+  }
+}

@@ -1,0 +1,111 @@
+import type { ClustorError } from '../base/errors.js'
+import type { LogIndex, ReplicaId, Term } from '../base/ids.js'
+import type { CoreStatus, ProgressStatus, Role } from '../raft/ready.js'
+import type { LogStatus } from '../wal/log-report.js'
+
+/** What a leader knows of one replica. */
+export interface PeerProgress extends Omit<ProgressStatus, 'id'> {
+  readonly replica: ReplicaId
+  /** The node's name; null when it is not configured. */
+  readonly node: string | null
+}
+
+/** One replica of a partition, for people and metrics. Every call makes a new one. */
+export interface ReplicaStatus {
+  readonly replica: ReplicaId
+  /** `stopped`: it takes part in nothing any more; `why` says the reason. */
+  readonly role: Role | 'stopped'
+  readonly term: Term
+  /** The leader's node name as far as known. */
+  readonly leader: string | null
+  readonly commitIndex: LogIndex
+  readonly appliedIndex: LogIndex
+  /** On stable storage here, and recorded in the ledger. */
+  readonly durableIndex: LogIndex
+  readonly firstIndex: LogIndex
+  readonly lastIndex: LogIndex
+  readonly voters: readonly ReplicaId[]
+  /** Empty unless leader. */
+  readonly peers: readonly PeerProgress[]
+  /** Proposals without an index, entries of ours not yet applied, reads not yet served, writes not yet durable. */
+  readonly pending: {
+    readonly waitingProposals: number
+    readonly inFlightProposals: number
+    readonly reads: number
+    readonly writes: number
+  }
+  readonly sessions: number
+  /** Times this process was stalled for so long that an election timeout would have been its own fault. */
+  readonly stalls: number
+  readonly log: LogStatus
+  /** Sentences: why it does not lead, why it stopped, why it refuses proposals. Empty for a leader in good health. */
+  readonly why: readonly string[]
+}
+
+/** What a status is made of. */
+export interface StatusParts {
+  readonly core: CoreStatus
+  readonly log: LogStatus
+  readonly tickMs: number
+  readonly pending: ReplicaStatus['pending']
+  readonly sessions: number
+  readonly stalls: number
+  readonly stopError: ClustorError | null
+  readonly diskError: ClustorError | null
+  readonly nameOf: (replica: ReplicaId) => string | null
+}
+
+export function buildStatus(parts: StatusParts): ReplicaStatus {
+  const { core, log, stopError, nameOf } = parts
+  return {
+    replica: core.id,
+    role: stopError === null ? core.role : 'stopped',
+    term: core.term,
+    leader: stopError === null ? nameOf(core.leader) : null,
+    commitIndex: core.commitIndex,
+    appliedIndex: core.appliedIndex,
+    durableIndex: log.durableIndex,
+    firstIndex: log.firstIndex,
+    lastIndex: log.lastIndex,
+    voters: [...new Set([...core.voters.incoming, ...core.voters.outgoing])],
+    peers: stopError === null ? core.progress.map((peer) => peerProgress(peer, nameOf)) : [],
+    pending: parts.pending,
+    sessions: parts.sessions,
+    stalls: parts.stalls,
+    log,
+    why: explain(parts),
+  }
+}
+
+function peerProgress(
+  { id, ...progress }: ProgressStatus,
+  nameOf: StatusParts['nameOf'],
+): PeerProgress {
+  return { replica: id, node: nameOf(id), ...progress }
+}
+
+function explain(parts: StatusParts): readonly string[] {
+  const { stopError, diskError } = parts
+  if (stopError !== null) return [`stopped: ${stopError.code}: ${stopError.message}`]
+  const reasons = whyNotLeader(parts)
+  if (diskError === null) return reasons
+  return [...reasons, `refuses entries until there is space: ${diskError.message}`]
+}
+
+function whyNotLeader({ core, tickMs, nameOf }: StatusParts): readonly string[] {
+  const { role, term, leader } = core
+  switch (role) {
+    case 'leader':
+      return []
+    case 'candidate':
+      return [`asks for votes in term ${term}`]
+    case 'pre-candidate':
+      return [`asks whether it could win an election after term ${term}`]
+    case 'follower': {
+      const name = nameOf(leader)
+      if (name !== null) return [`${name} leads term ${term}`]
+      const waitMs = Math.max(0, core.electionTimeoutTicks - core.electionElapsedTicks) * tickMs
+      return [`knows no leader in term ${term}; campaigns in ${waitMs} ms`]
+    }
+  }
+}

@@ -1,0 +1,297 @@
+import { Applier } from '../apply/applier.js'
+import { encodeCommand, encodeSessionCommand } from '../apply/command.js'
+import type { SessionStamp } from '../apply/command.js'
+import type { StateMachine } from '../apply/state-machine.js'
+import { ClustorError } from '../base/errors.js'
+import type { LogIndex, ReplicaId, Term } from '../base/ids.js'
+import { asIndex } from '../base/ids.js'
+import type { Random } from '../base/random.js'
+import { entryKinds } from '../raft/entry-range.js'
+import type { EntryKind } from '../raft/entry-range.js'
+import type { PartitionLink, PeerMessage } from '../transport/transport.js'
+import type { ReplicaLog } from '../wal/replica-log.js'
+import { ReplicaLoop } from './loop.js'
+import type { ProposalWaiter } from './proposals.js'
+import { buildStatus } from './replica-status.js'
+import type { ReplicaStatus } from './replica-status.js'
+import type { ReplicaSettings } from './settings.js'
+import { changes } from './subscription.js'
+import type { Change } from './subscription.js'
+import type { TickDriver } from './ticks.js'
+
+/** A node that may lead: its name and where its clients connect. */
+export interface NodeAddress {
+  readonly node: string
+  readonly clientAddress: string
+}
+
+export interface ReplicaOptions<Machine extends StateMachine> {
+  readonly id: ReplicaId
+  /** Every voter, this replica among them. */
+  readonly voters: readonly ReplicaId[]
+  /** Open and recovered; the replica closes it. */
+  readonly log: ReplicaLog
+  readonly machine: Machine
+  readonly ticks: TickDriver
+  readonly random: Random
+  readonly settings: ReplicaSettings
+  /** Joins the network; called once. */
+  connect(
+    receive: (message: PeerMessage) => void,
+    unreachable: (replica: ReplicaId) => void,
+  ): PartitionLink
+  /** Null for an unknown replica and for none. */
+  readonly addressOf: (replica: ReplicaId) => NodeAddress | null
+  /** The replica stopped by itself and will not go on: a poisoned log, an apply fault, a broken invariant. */
+  onStopped?(error: ClustorError): void
+}
+
+/** How long a call may take, and who may end it. */
+export interface CallOptions {
+  /** From now on; the option requestTimeoutMs by default. */
+  readonly timeoutMs?: number | undefined
+  readonly signal?: AbortSignal | undefined
+}
+
+export interface ProposeCallOptions extends CallOptions {
+  readonly session?: SessionStamp | null | undefined
+}
+
+/** What a read saw. */
+export interface LocalRead<Value> {
+  readonly value: Value
+  /** The state is that after this entry. */
+  readonly appliedIndex: LogIndex
+}
+
+/** One replica of one partition: log, core, network and state machine, running. */
+export class Replica<Machine extends StateMachine = StateMachine> {
+  readonly #options: ReplicaOptions<Machine>
+  readonly #applier: Applier
+  readonly #loop: ReplicaLoop
+  readonly #link: PartitionLink
+  readonly #stopTicks: () => void
+  /** Those that wait for something to change. */
+  #waiters: (() => void)[] = []
+  #closing: Promise<void> | null = null
+
+  /** @throws ERR_INDEX_COMPACTED when the log does not begin with its first entry: the state before it is not here. */
+  constructor(options: ReplicaOptions<Machine>) {
+    this.#options = options
+    const { log, machine, ticks } = options
+    assertComplete(log)
+    this.#applier = new Applier(machine, { appliedIndex: asIndex(0) })
+    this.#loop = new ReplicaLoop({
+      ...options,
+      applier: this.#applier,
+      send: (message) => {
+        this.#link.send(message)
+      },
+      changed: () => {
+        this.wake()
+      },
+      stopped: (error) => {
+        this.#onStopped(error)
+      },
+      notLeader: (leader, term) => this.#notLeader(leader, term),
+    })
+    this.#link = options.connect(
+      (message) => {
+        this.#loop.receive(message)
+      },
+      (replica) => {
+        this.#loop.reportUnreachable(replica)
+      },
+    )
+    this.#stopTicks = ticks.start(() => {
+      this.#loop.tick()
+    })
+  }
+
+  /** Proposes a payload; the bytes are copied before the call returns.
+   *  The waiter hears exactly once: the entry's index, term and result when it was applied here, or an error whose
+   *  `outcome` says whether it may still be applied: ERR_NOT_LEADER, ERR_BUSY, ERR_DISK_FULL, ERR_TOO_LARGE (not-applied);
+   *  ERR_PROPOSAL_LOST, ERR_TIMEOUT, ERR_ABORTED, ERR_CLOSED (either); ERR_SESSION_EXPIRED, ERR_SESSION_GAP (not-applied);
+   *  ERR_APPLY_FAULT, ERR_LOG_POISONED when the replica stopped.
+   *  Calls of one caller get indexes in call order. */
+  propose(payload: Uint8Array, options: ProposeCallOptions, waiter: ProposalWaiter): void {
+    const { proposalBytesMax } = this.#options.settings
+    if (payload.length > proposalBytesMax) {
+      waiter.reject(tooLarge(payload.length, proposalBytesMax))
+      return
+    }
+    const bytes = encodeCommand(payload, options.session ?? null)
+    this.#add(entryKinds.normal, bytes, options, waiter)
+  }
+
+  /** Opens an exactly-once session; its id is the index that the waiter hears. */
+  openSession(options: CallOptions, waiter: ProposalWaiter): void {
+    const { sessionsMax, sessionResultsMax } = this.#options.settings
+    const limits = { sessionsMax, answersMax: sessionResultsMax }
+    const bytes = encodeSessionCommand({ kind: 'open-session', limits })
+    this.#add(entryKinds.session, bytes, options, waiter)
+  }
+
+  /** Forgets a session and its answers. */
+  closeSession(session: LogIndex, options: CallOptions, waiter: ProposalWaiter): void {
+    const bytes = encodeSessionCommand({ kind: 'close-session', session })
+    this.#add(entryKinds.session, bytes, options, waiter)
+  }
+
+  /** Reads linearizably: sees every write that was answered before the call. Leader only; ReadIndex, no log entry.
+   *  `query` runs between two batches of the state machine and may return a promise if the machine's data allow it.
+   *  @throws ERR_NOT_LEADER with fields leader and leaderHint, ERR_TIMEOUT, ERR_ABORTED, ERR_BUSY, and the reason for
+   *  which the replica stopped. */
+  read<Value>(
+    query: (machine: Machine, appliedIndex: LogIndex) => Value,
+    options: CallOptions = {},
+  ): Promise<Awaited<Value>> {
+    return new Promise((resolve, reject) => {
+      const stopError = this.#loop.stopError
+      if (stopError !== null) {
+        reject(stopError)
+        return
+      }
+      this.#loop.reads.add({
+        deadlineMs: this.#deadline(options),
+        signal: options.signal,
+        serve: (appliedIndex) => {
+          try {
+            resolve(query(this.#options.machine, appliedIndex) as Awaited<Value>)
+          } catch (error) {
+            reject(asError(error))
+          }
+        },
+        reject,
+      })
+      this.#loop.wake()
+    })
+  }
+
+  /** Reads what is applied here, at once and possibly stale. During an asynchronous apply the machine may be between
+   *  two states. */
+  readLocal<Value>(query: (machine: Machine) => Value): LocalRead<Value> {
+    return { value: query(this.#options.machine), appliedIndex: this.#applier.appliedIndex }
+  }
+
+  /** The applied proposals from an index on (default: the first one of the log), then those to come. */
+  subscribe(
+    options: { readonly from?: number; readonly signal?: AbortSignal | undefined } = {},
+  ): AsyncGenerator<Change, void, undefined> {
+    const feed = {
+      log: this.#options.log,
+      source: this.#loop.source,
+      skipped: this.#applier.skipped,
+      appliedIndex: () => this.#applier.appliedIndex,
+      nextApplied: () => this.nextChange(),
+      wake: () => {
+        this.wake()
+      },
+      ended: () => this.#loop.stopError,
+    }
+    return changes(feed, { from: asIndex(Math.max(1, options.from ?? 1)), signal: options.signal })
+  }
+
+  status(): ReplicaStatus {
+    const { log, settings, addressOf } = this.#options
+    const { proposals, reads, stopError, diskError } = this.#loop
+    return buildStatus({
+      core: this.#loop.coreStatus(),
+      log: log.status(),
+      tickMs: settings.tickMs,
+      pending: {
+        waitingProposals: proposals.waitingCount,
+        inFlightProposals: proposals.inFlightCount,
+        reads: reads.pendingCount,
+        writes: this.#loop.pendingWriteCount,
+      },
+      sessions: this.#applier.sessions.count,
+      stalls: this.#loop.stallCount,
+      stopError,
+      diskError,
+      nameOf: (replica) => addressOf(replica)?.node ?? null,
+    })
+  }
+
+  /** Campaigns at once instead of waiting for an election timeout. */
+  campaign(): void {
+    this.#loop.campaign()
+  }
+
+  /** Resolves when the applied index, the role or the leader has moved, or the replica has stopped. */
+  nextChange(): Promise<void> {
+    if (this.#loop.stopError !== null) return Promise.resolve()
+    return new Promise((resolve) => {
+      this.#waiters.push(resolve)
+    })
+  }
+
+  /** Lets everybody who waits for a change look again. */
+  wake(): void {
+    const waiters = this.#waiters
+    if (waiters.length === 0) return
+    this.#waiters = []
+    for (const wake of waiters) wake()
+  }
+
+  /** Ends the replica: what waits fails with ERR_CLOSED, the log is closed. Calling it again waits for the same end. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  async #close(): Promise<void> {
+    this.#loop.stop(new ClustorError('ERR_CLOSED', 'the partition was closed'))
+    await this.#options.log.close()
+  }
+
+  #add(kind: EntryKind, bytes: Uint8Array, options: CallOptions, waiter: ProposalWaiter): void {
+    const refusal = this.#loop.stopError ?? this.#loop.diskError
+    if (refusal !== null) {
+      waiter.reject(new ClustorError(refusal.code, refusal.message, { cause: refusal }))
+      return
+    }
+    const deadlineMs = this.#deadline(options)
+    this.#loop.proposals.add({ kind, bytes, deadlineMs, signal: options.signal, waiter })
+    this.#loop.wake()
+  }
+
+  #deadline({ timeoutMs }: CallOptions): number {
+    return this.#options.ticks.nowMs() + (timeoutMs ?? this.#options.settings.requestTimeoutMs)
+  }
+
+  #onStopped(error: ClustorError): void {
+    this.#stopTicks()
+    this.#link.detach()
+    if (error.code !== 'ERR_CLOSED') this.#options.onStopped?.(error)
+  }
+
+  #notLeader(leader: ReplicaId, term: Term): ClustorError {
+    const address = this.#options.addressOf(leader)
+    const hint = address === null ? 'no leader is known' : `leader is ${address.node}`
+    return new ClustorError('ERR_NOT_LEADER', `not leader in term ${term}; ${hint}`, {
+      fields: { term, leader: address?.node ?? null, leaderHint: address?.clientAddress ?? null },
+    })
+  }
+}
+
+function assertComplete(log: ReplicaLog): void {
+  const { firstIndex } = log.recovered.entries
+  if (firstIndex === 1) return
+  throw new ClustorError(
+    'ERR_INDEX_COMPACTED',
+    `the log begins at index ${firstIndex} and there is no snapshot of what came before`,
+    { fields: { firstIndex } },
+  )
+}
+
+function tooLarge(payloadBytes: number, limitBytes: number): ClustorError {
+  return new ClustorError(
+    'ERR_TOO_LARGE',
+    `the proposal has ${payloadBytes} bytes, at most ${limitBytes} are allowed (option proposalBytesMax)`,
+    { fields: { payloadBytes, limitBytes } },
+  )
+}
+
+const asError = (error: unknown): Error =>
+  error instanceof Error ? error : new Error(String(error))

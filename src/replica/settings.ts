@@ -1,0 +1,55 @@
+import type { Options } from '../config/options.js'
+import type { CoreOptions } from '../raft/ready.js'
+
+/** The options that a replica reads. All of them have a row in src/config/options.ts. */
+export type ReplicaSettings = Pick<
+  Options,
+  | 'tickMs'
+  | 'electionTimeoutMsMin'
+  | 'electionTimeoutMsMax'
+  | 'heartbeatMs'
+  | 'preVote'
+  | 'checkQuorum'
+  | 'inflightMessagesMax'
+  | 'inflightBytesMax'
+  | 'appendBytesMax'
+  | 'uncommittedBytesMax'
+  | 'applyBytesMax'
+  | 'proposalBytesMax'
+  | 'proposalQueueMax'
+  | 'requestTimeoutMs'
+  | 'sessionsMax'
+  | 'sessionResultsMax'
+>
+
+/** Proposal batches that may be uncommitted before further proposals wait and make larger batches. One would leave the
+ *  disk idle between two batches, many make every batch small and pay the cost of a batch for few proposals. */
+export const batchesInFlightMax = 4
+/** Most proposals in one batch. */
+export const batchCountMax = 16_384
+/** Ticks between two looks at deadlines: a deadline is kept to within this. */
+export const deadlineTicks = 5
+/** Ticks between two attempts to write again what a full disk refused. */
+export const diskRetryTicks = 10
+
+type CoreTiming = Omit<CoreOptions, 'id' | 'voters' | 'random' | 'recovered'>
+
+/** The core's options from those of the configuration; durations become ticks, rounded up. */
+export function coreOptions(settings: ReplicaSettings): CoreTiming {
+  const ticks = (durationMs: number): number => Math.max(1, Math.ceil(durationMs / settings.tickMs))
+  const heartbeatTicks = ticks(settings.heartbeatMs)
+  const electionTicksMin = Math.max(heartbeatTicks + 1, ticks(settings.electionTimeoutMsMin))
+  return {
+    heartbeatTicks,
+    electionTicksMin,
+    electionTicksMax: Math.max(electionTicksMin, ticks(settings.electionTimeoutMsMax)),
+    preVote: settings.preVote,
+    checkQuorum: settings.checkQuorum,
+    appendBytesMax: settings.appendBytesMax,
+    inflightMessagesMax: settings.inflightMessagesMax,
+    inflightBytesMax: settings.inflightBytesMax,
+    uncommittedBytesMax: settings.uncommittedBytesMax,
+    committedBytesMax: settings.applyBytesMax,
+    applyingBytesMax: 4 * settings.applyBytesMax,
+  }
+}

@@ -1,0 +1,60 @@
+/** Where a replica's sense of time comes from: monotonic, never the wall clock (a clock that jumps changes nothing). */
+export interface TickDriver {
+  /** Milliseconds on a clock that only rises; its zero means nothing. */
+  nowMs(): number
+  /** Calls `onTick` once per tick until the returned function is called. */
+  start(onTick: () => void): () => void
+}
+
+/** Ticks of the event loop's timer: one each `tickMs`, at most one per turn however long the loop was blocked. The timer does not
+ *  keep the process alive. */
+export class SystemTicks implements TickDriver {
+  readonly #tickMs: number
+
+  constructor(tickMs: number) {
+    this.#tickMs = tickMs
+  }
+
+  nowMs(): number {
+    return performance.now()
+  }
+
+  start(onTick: () => void): () => void {
+    const timer = setInterval(onTick, this.#tickMs).unref()
+    return () => {
+      clearInterval(timer)
+    }
+  }
+}
+
+/** Tells a stall of this process from a silence of its peers.
+ *
+ *  After the loop was blocked, the timer runs before the sockets are read: messages that arrived meanwhile are not seen
+ *  yet, and an election timeout would be the fault of this process. So a late tick is not counted and the election
+ *  timer starts over; the tick after it counts, however late, so that a loop that is always slow still has a clock. */
+export class StallGuard {
+  readonly #stallMs: number
+  #lastTickMs: number
+  #guarded = false
+  #count = 0
+
+  /** @param stallMs a tick that comes this much after the one before it is late. */
+  constructor(stallMs: number, nowMs: number) {
+    this.#stallMs = stallMs
+    this.#lastTickMs = nowMs
+  }
+
+  /** How many stalls there were. */
+  get count(): number {
+    return this.#count
+  }
+
+  /** Whether the tick at `nowMs` follows a stall and must not count. */
+  isStalled(nowMs: number): boolean {
+    const late = nowMs - this.#lastTickMs >= this.#stallMs
+    this.#lastTickMs = nowMs
+    this.#guarded = late && !this.#guarded
+    if (this.#guarded) this.#count += 1
+    return this.#guarded
+  }
+}
