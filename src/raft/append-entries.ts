@@ -1,6 +1,6 @@
 import type { LogIndex, Term } from '../base/ids.js'
 import { invariant } from '../base/invariant.js'
-import type { EntryRange } from './entry-range.js'
+import { rangeFrom, type EntryRange } from './entry-range.js'
 import type { AppendEntries } from './messages.js'
 import { respondToAppend } from './outbox.js'
 import { becomeFollower } from './roles.js'
@@ -23,6 +23,7 @@ function takeEntries(state: CoreState, message: AppendEntries): void {
   const { from, prevIndex, prevTerm, entries, commitIndex } = message
   if (prevIndex < state.commitIndex) {
     // A late message: what is committed matches, and is never rewritten.
+    assertCommittedKept(state, message)
     accept(state, from, state.commitIndex)
     return
   }
@@ -53,36 +54,27 @@ function reject(state: CoreState, { from, prevIndex, prevTerm }: AppendEntries):
 /** Appends what is missing. Entries that are there already stay, and so does what follows them: the message may
  *  be an old one that ends early (Raft figure 2, AppendEntries steps 3 and 4). */
 function appendMissing(state: CoreState, message: AppendEntries, entries: EntryRange): void {
-  const { prevIndex } = message
   assertContiguous(message, entries)
   const { log } = state
   const firstMissing = log.firstMissing(entries)
   if (firstMissing === undefined) return
   if (firstMissing <= log.lastIndex) {
-    // An entry that a quorum holds would be lost: this log, or the leader's, is not what it must be.
-    invariant(firstMissing > state.commitIndex, 'R6', {
-      truncateFrom: firstMissing,
-      commitIndex: state.commitIndex,
-      leader: message.from,
-      term: message.term,
-    })
     log.truncateFrom(firstMissing)
     state.persistence.noteTruncation(firstMissing)
   }
-  const missing = tail(entries, firstMissing - prevIndex - 1)
+  const missing = rangeFrom(entries, firstMissing)
   log.appendRuns(missing.runs, missing.byteLengths)
 }
 
-function tail(range: EntryRange, skipped: number): Pick<EntryRange, 'runs' | 'byteLengths'> {
-  if (skipped === 0) return range
-  const runs = []
-  let before = 0
-  for (const run of range.runs) {
-    const count = Math.min(run.count, before + run.count - skipped)
-    if (count > 0) runs.push({ ...run, count })
-    before += run.count
-  }
-  return { runs, byteLengths: range.byteLengths.subarray(skipped) }
+/** What was committed here is in the log of every later leader (Raft §5.4.3). If the leader has something else
+ *  there, one of the two logs is not what it must be: going on would lose acknowledged entries. */
+function assertCommittedKept(state: CoreState, message: AppendEntries): void {
+  const { entries, from, term } = message
+  const { log, commitIndex } = state
+  if (entries === null || entries.lastIndex < log.firstIndex) return
+  const firstMissing = log.firstMissing(rangeFrom(entries, log.firstIndex))
+  const kept = firstMissing === undefined || firstMissing > commitIndex
+  invariant(kept, 'R6', { conflictIndex: firstMissing, commitIndex, leader: from, term })
 }
 
 function assertContiguous({ prevIndex, term }: AppendEntries, entries: EntryRange): void {

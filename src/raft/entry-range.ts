@@ -33,3 +33,17 @@ export interface EntryRange {
   /** Whole frame bytes of each entry; length = lastIndex - firstIndex + 1. */
   readonly byteLengths: Uint32Array
 }
+
+/** The part of a range from `firstIndex` on, which must lie in the range. Shares the columns. */
+export function rangeFrom(range: EntryRange, firstIndex: LogIndex): EntryRange {
+  const skipped = firstIndex - range.firstIndex
+  if (skipped <= 0) return range
+  const runs: EntryRun[] = []
+  let end = 0
+  for (const run of range.runs) {
+    end += run.count
+    const count = Math.min(run.count, end - skipped)
+    if (count > 0) runs.push({ ...run, count })
+  }
+  return { ...range, firstIndex, runs, byteLengths: range.byteLengths.subarray(skipped) }
+}
