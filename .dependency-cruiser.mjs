@@ -1,4 +1,4 @@
-import { benchImports, publicEntries, rooms } from './scripts/import-table.mjs'
+import { bench, publicEntries, rooms } from './scripts/import-table.mjs'
 
 const publicPattern = `^(${publicEntries.map(escapeDots).join('|')})$`
 
@@ -48,7 +48,7 @@ export default {
       severity: 'error',
       comment: 'See scripts/import-table.mjs.',
       from: { path: '^bench/' },
-      to: { path: '^(src|bench)/', pathNot: roomPatterns(benchImports) },
+      to: { path: '^(src|bench)/', pathNot: fullPatterns(bench) },
     },
     ...Object.entries(rooms).flatMap(([name, room]) => rulesOf(name, room)),
   ],
@@ -67,10 +67,8 @@ export default {
 
 /** The rules of one room: rooms it may import, rooms of which it may use types, packages, and node: modules when it is pure. */
 function rulesOf(name, room) {
-  const from = { path: `^src/${name}/` }
-  const files = (room.importsFiles ?? []).map((file) => `^${escapeDots(file)}$`)
-  const full = [...roomPatterns([name, ...room.imports]), ...files]
-  const withTypes = [...full, ...roomPatterns(room.importsTypes ?? [])]
+  const full = [`^src/${name}/`, ...fullPatterns(room)]
+  const typesOnly = roomPatterns(room.importsTypes ?? [])
   const packages = (room.packages ?? []).map(
     (packageName) => `node_modules/(@types/)?${packageName}/`,
   )
@@ -78,22 +76,30 @@ function rulesOf(name, room) {
     name: `${name}-${suffix}`,
     severity: 'error',
     comment: 'See scripts/import-table.mjs.',
-    from,
+    from: { path: `^src/${name}/` },
     to,
   })
   return [
-    rule('imports', { path: '^(src|bench)/', pathNot: withTypes }),
-    rule('imports-types-only', {
-      path: '^(src|bench)/',
-      pathNot: full,
-      dependencyTypesNot: ['type-only'],
-    }),
+    rule('imports', { path: '^(src|bench)/', pathNot: [...full, ...typesOnly] }),
     rule('packages', {
       path: 'node_modules/',
       pathNot: ['node_modules/@types/node/', ...packages],
     }),
+    ...(typesOnly.length === 0
+      ? []
+      : [
+          rule('imports-types-only', {
+            path: typesOnly,
+            pathNot: full,
+            dependencyTypesNot: ['type-only'],
+          }),
+        ]),
     ...(room.pure ? [rule('is-pure', { dependencyTypes: ['core'] })] : []),
   ]
+}
+
+function fullPatterns({ imports, importsFiles = [] }) {
+  return [...roomPatterns(imports), ...importsFiles.map((file) => `^${escapeDots(file)}$`)]
 }
 
 function roomPatterns(names) {
