@@ -25,6 +25,7 @@ function retreat(state: CoreState, progress: Progress, response: AppendEntriesRe
       : rejectHintIndex
   if (!progress.reject(index, meeting)) return
   if (progress.state === 'replicate') progress.becomeProbe()
+  // An entry that is compacted away cannot be sent: sendAppend sends nothing then.
   sendAppend(state, progress)
 }
 

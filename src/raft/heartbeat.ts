@@ -1,4 +1,5 @@
 import type { Heartbeat, HeartbeatResponse } from './messages.js'
+import type { Progress } from './progress.js'
 import { sendAppend } from './replication.js'
 import { becomeFollower } from './roles.js'
 import { commitTo, postponeElection, type CoreState } from './state.js'
@@ -36,6 +37,7 @@ export function handleHeartbeatResponse(state: CoreState, message: HeartbeatResp
   if (progress === undefined) return
   progress.recentActive = true
   progress.resume()
+  probeCompacted(state, progress)
   // With a full window this is an empty append: its answer, either way, frees the window.
   if (progress.matchIndex < state.log.lastIndex || progress.state === 'probe') {
     sendAppend(state, progress)
@@ -43,6 +45,12 @@ export function handleHeartbeatResponse(state: CoreState, message: HeartbeatResp
   if (message.context === 0) return
   state.reads.confirm(message.from, message.context)
   state.reads.release(state.tracker.voters)
+}
+
+/** What the follower was said to need is compacted away. That may have been an old answer, so it is asked at the
+ *  first entry that is left; a heartbeat apart, because a follower that does lack entries refuses every time. */
+function probeCompacted({ log }: CoreState, progress: Progress): void {
+  if (progress.nextIndex < log.firstIndex) progress.probeFrom(log.firstIndex)
 }
 
 function answer(state: CoreState, { from: to, commitIndex, context }: Heartbeat): void {

@@ -54,6 +54,12 @@ export class Progress {
     this.#sentCommitIndex = Math.min(this.#sentCommitIndex, this.#matchIndex)
   }
 
+  /** Guesses anew that the logs meet right before `nextIndex`. */
+  probeFrom(nextIndex: number): void {
+    this.becomeProbe()
+    this.#nextIndex = Math.max(nextIndex, this.#matchIndex + 1)
+  }
+
   becomeReplicate(): void {
     this.#enter('replicate')
   }

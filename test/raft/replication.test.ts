@@ -242,18 +242,38 @@ test('R16: a rejection from outside the configuration is ignored, whatever its t
   t.like(leader.core.status(), { role: 'leader', term: 1 })
 })
 
-test('a follower that needs compacted entries is left alone until a snapshot can bring it', (t) => {
+test('a follower that needs compacted entries is asked once a heartbeat, and nothing breaks', (t) => {
   const three = cluster(3).elect(1).isolate(3)
   const leader = three.replica(1)
   leader.propose(40, 40)
   three.settle()
 
   leader.core.compactBefore(4 as never)
-  three.heal().tick(6)
+  const before = three.sentOf('append-entries').length
+  three.heal().tick(50)
 
-  t.is(leader.core.status().firstIndex as number, 4)
+  const probes = three.sentOf('append-entries').length - before
+  t.true(probes <= 10, `${probes} probes in ten heartbeats`)
   t.is(three.replica(3).disk.lastIndex, 1)
   t.true(leader.isLeader)
+})
+
+test('a follower that is said to need compacted entries, but has them, is found again', (t) => {
+  const two = cluster(2).elect(1)
+  const leader = two.replica(1)
+  leader.propose(40, 40, 40)
+  two.settle()
+  leader.core.compactBefore(4 as never)
+  two.replica(2).crash()
+  two.isolate(2).tick(40).heal()
+  two.elect(1)
+
+  // The answer that the follower would have given before it had anything.
+  leader.step(appendResponse({ term: 2, index: 4, rejected: true, hint: [1, 1] }))
+  leader.propose(50)
+  two.tick(10)
+
+  t.is(two.replica(2).disk.lastIndex, leader.disk.lastIndex)
 })
 
 test('what is not applied cannot be compacted', (t) => {
