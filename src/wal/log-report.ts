@@ -11,6 +11,8 @@ export interface RecoveryReport {
   readonly lastIndex: LogIndex
   /** The highest index that the durability ledger proves. */
   readonly provenIndex: LogIndex
+  /** Valid blocks behind the newest proven one: written before a crash, proven again while opening. */
+  readonly unprovenBlocks: number
   readonly segmentCount: number
   /** Bytes that recovery read and verified. */
   readonly scannedBytes: number
@@ -59,6 +61,17 @@ export interface LogStatus {
   readonly cachedBytes: number
   /** Blocks written since the log was opened; entries / blocks is the mean size of a commit group. */
   readonly blockCount: number
+  /** Entries written since the log was opened. */
+  readonly entryCount: number
+  readonly segmentSyncs: number
+  readonly ledgerSyncs: number
+  /** Bytes of blocks written since the log was opened, padding included. */
+  readonly bytesWritten: number
+  readonly rotations: number
+  /** Rotations that found no spare segment ready and had to zero one themselves. */
+  readonly lateSpares: number
+  /** How often writes failed for want of space, quota or descriptors. */
+  readonly shortages: number
   /** Why the log takes no more writes; null while it does. */
   readonly poisoned: ClustorError | null
   readonly stages: StageHistograms

@@ -1,0 +1,34 @@
+// The addon: what src/native/addon.ts declares as `NativeAddon`.
+#include <napi.h>
+
+#include "binding/frame_functions.h"
+#include "binding/inspect_functions.h"
+#include "binding/log_object.h"
+
+namespace clustor {
+namespace {
+
+// Counted up when a function of the addon changes; the loader compares it with its own.
+constexpr int kInterfaceVersion = 1;
+
+Napi::Object Initialize(Napi::Env env, Napi::Object exports) {
+  // Node deletes it with the environment.
+  env.SetInstanceData(new Napi::FunctionReference(Napi::Persistent(LogObject::Class(env))));
+  exports.Set("interfaceVersion", kInterfaceVersion);
+  exports.Set("openLog", Napi::Function::New<&LogObject::Open>(env, "openLog"));
+  exports.Set("sealFrames", Napi::Function::New<&SealFramesJs>(env, "sealFrames"));
+  exports.Set("parseFrames", Napi::Function::New<&ParseFramesJs>(env, "parseFrames"));
+  exports.Set("verifyDirectory", Napi::Function::New<&VerifyDirectoryJs>(env, "verifyDirectory"));
+  exports.Set("dumpDirectory", Napi::Function::New<&DumpDirectoryJs>(env, "dumpDirectory"));
+  exports.Set("runRawBench", Napi::Function::New<&RunRawBenchJs>(env, "runRawBench"));
+  return exports;
+}
+
+}  // namespace
+}  // namespace clustor
+
+static Napi::Object InitializeAddon(Napi::Env env, Napi::Object exports) {
+  return clustor::Initialize(env, exports);
+}
+
+NODE_API_MODULE(clustor, InitializeAddon)

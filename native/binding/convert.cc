@@ -1,0 +1,269 @@
+#include "binding/convert.h"
+
+#include <array>
+#include <cmath>
+#include <cstring>
+#include <utility>
+#include <vector>
+
+#include "binding/js_error.h"
+
+namespace clustor {
+namespace {
+
+constexpr double kPositionEnd = 9007199254740992.0;  // 2^53.
+
+// The memory of a typed array of one element type, or nothing.
+std::optional<std::span<std::byte>> TypedArrayBytes(const Napi::Value& value,
+                                                    napi_typedarray_type wanted,
+                                                    size_t element_bytes) {
+  bool is_typed_array = false;
+  if (napi_is_typedarray(value.Env(), value, &is_typed_array) != napi_ok || !is_typed_array) {
+    return std::nullopt;
+  }
+  napi_typedarray_type type;
+  size_t length = 0;
+  void* data = nullptr;
+  const napi_status status =
+      napi_get_typedarray_info(value.Env(), value, &type, &length, &data, nullptr, nullptr);
+  if (status != napi_ok || type != wanted) return std::nullopt;
+  return std::span(static_cast<std::byte*>(data), length * element_bytes);
+}
+
+void SetCount(Napi::Object object, const char* name, uint64_t value) {
+  object.Set(name, static_cast<double>(value));
+}
+
+// The smallest bound that a share of the samples does not exceed, microseconds.
+double PercentileUs(const HistogramSnapshot& histogram, double share) {
+  const double rank = share * static_cast<double>(histogram.count);
+  uint64_t seen = 0;
+  for (int bucket = 0; bucket < kHistogramBuckets; ++bucket) {
+    seen += histogram.counts[static_cast<size_t>(bucket)];
+    if (seen > 0 && static_cast<double>(seen) >= rank) {
+      return static_cast<double>(HistogramBucketUpperNs(bucket)) / 1e3;
+    }
+  }
+  return 0;
+}
+
+Napi::Object FromHistogram(Napi::Env env, const HistogramSnapshot& histogram) {
+  Napi::Object object = Napi::Object::New(env);
+  SetCount(object, "count", histogram.count);
+  object.Set("totalUs", static_cast<double>(histogram.total_ns) / 1e3);
+  object.Set("maxUs", static_cast<double>(histogram.max_ns) / 1e3);
+  object.Set("p50Us", PercentileUs(histogram, 0.5));
+  object.Set("p99Us", PercentileUs(histogram, 0.99));
+  return object;
+}
+
+Napi::Object FromStages(Napi::Env env, const StageHistograms& stages) {
+  Napi::Object object = Napi::Object::New(env);
+  object.Set("queue", FromHistogram(env, stages.queue_wait));
+  object.Set("encode", FromHistogram(env, stages.encode));
+  object.Set("write", FromHistogram(env, stages.write));
+  object.Set("sync", FromHistogram(env, stages.sync));
+  object.Set("ledger", FromHistogram(env, stages.ledger));
+  return object;
+}
+
+Napi::Object FromHardState(Napi::Env env, const HardState& state) {
+  Napi::Object object = Napi::Object::New(env);
+  SetCount(object, "term", state.term);
+  SetCount(object, "vote", state.vote);
+  SetCount(object, "commitIndex", state.commit_index);
+  return object;
+}
+
+Napi::Object FromIdentity(Napi::Env env, const LogIdentity& identity) {
+  Napi::Object object = Napi::Object::New(env);
+  object.Set("cluster", identity.cluster);
+  object.Set("partition", identity.partition);
+  SetCount(object, "replica", identity.replica);
+  SetCount(object, "incarnation", identity.incarnation);
+  return object;
+}
+
+const char* DumpTypeName(DumpItem::Type type) {
+  switch (type) {
+    case DumpItem::Type::kSegment:
+      return "segment";
+    case DumpItem::Type::kBlock:
+      return "block";
+    case DumpItem::Type::kEntry:
+      return "entry";
+    case DumpItem::Type::kHardState:
+      return "hard-state";
+    case DumpItem::Type::kTruncate:
+      return "truncate";
+    case DumpItem::Type::kLedger:
+      return "ledger";
+    case DumpItem::Type::kInvalid:
+      return "invalid";
+  }
+  return "invalid";
+}
+
+}  // namespace
+
+std::optional<uint64_t> ToPosition(const Napi::Value& value) {
+  double number = 0;
+  if (napi_get_value_double(value.Env(), value, &number) != napi_ok) return std::nullopt;
+  if (!(number >= 0) || number >= kPositionEnd || number != std::floor(number)) return std::nullopt;
+  return static_cast<uint64_t>(number);
+}
+
+std::optional<std::span<std::byte>> ToBytes(const Napi::Value& value) {
+  return TypedArrayBytes(value, napi_uint8_array, 1);
+}
+
+std::optional<std::span<const uint32_t>> ToUint32s(const Napi::Value& value) {
+  const auto bytes = TypedArrayBytes(value, napi_uint32_array, sizeof(uint32_t));
+  if (!bytes) return std::nullopt;
+  return std::span(reinterpret_cast<const uint32_t*>(bytes->data()),
+                   bytes->size() / sizeof(uint32_t));
+}
+
+std::optional<std::span<const double>> ToDoubles(const Napi::Value& value) {
+  const auto bytes = TypedArrayBytes(value, napi_float64_array, sizeof(double));
+  if (!bytes) return std::nullopt;
+  return std::span(reinterpret_cast<const double*>(bytes->data()), bytes->size() / sizeof(double));
+}
+
+std::string TextProperty(Napi::Object object, const char* name, std::string fallback) {
+  const Napi::Value value = object.Get(name);
+  return value.IsString() ? value.As<Napi::String>().Utf8Value() : std::move(fallback);
+}
+
+uint64_t NumberProperty(Napi::Object object, const char* name, uint64_t fallback) {
+  return ToPosition(object.Get(name)).value_or(fallback);
+}
+
+StatusOr<LogOptions> ToLogOptions(Napi::Object object) {
+  LogOptions options;
+  options.directory = TextProperty(object, "directory");
+  options.wal_directory = TextProperty(object, "walDirectory");
+  options.identity.cluster = TextProperty(object, "cluster");
+  options.identity.partition = TextProperty(object, "partition");
+  options.identity.replica = NumberProperty(object, "replica", 0);
+  const std::string durability = TextProperty(object, "durability");
+  if (durability != "strict" && durability != "group") {
+    return Status(StatusCode::kInvalidArgument, "durability must be strict or group");
+  }
+  options.durability = durability == "group" ? Durability::kGroup : Durability::kStrict;
+  options.segment_bytes_max = NumberProperty(object, "segmentBytes", options.segment_bytes_max);
+  options.block_alignment =
+      static_cast<uint32_t>(NumberProperty(object, "blockAlignmentBytes", options.block_alignment));
+  options.group_bytes_max = NumberProperty(object, "groupBytesMax", options.group_bytes_max);
+  options.group_writes_max =
+      static_cast<uint32_t>(NumberProperty(object, "groupWritesMax", options.group_writes_max));
+  options.payload_bytes_max =
+      static_cast<uint32_t>(NumberProperty(object, "payloadBytesMax", options.payload_bytes_max));
+  options.ledger_bytes_max = NumberProperty(object, "ledgerBytesMax", options.ledger_bytes_max);
+  return options;
+}
+
+Napi::Value FromDoubles(Napi::Env env, std::span<const double> values) {
+  Napi::Float64Array array = Napi::Float64Array::New(env, values.size());
+  if (!values.empty()) std::memcpy(array.Data(), values.data(), values.size_bytes());
+  return array;
+}
+
+Napi::Object FromFrameRange(Napi::Env env, const FrameRange& range) {
+  std::vector<double> runs;
+  runs.reserve(range.runs.size() * 3);
+  for (const EntryRun& run : range.runs) {
+    runs.push_back(static_cast<double>(run.term));
+    runs.push_back(static_cast<double>(run.kind));
+    runs.push_back(static_cast<double>(run.count));
+  }
+  Napi::Uint32Array byte_lengths = Napi::Uint32Array::New(env, range.byte_lengths.size());
+  if (!range.byte_lengths.empty()) {
+    std::memcpy(byte_lengths.Data(), range.byte_lengths.data(),
+                range.byte_lengths.size() * sizeof(uint32_t));
+  }
+  Napi::Object object = Napi::Object::New(env);
+  SetCount(object, "firstIndex", range.first_index);
+  SetCount(object, "lastIndex", range.last_index);
+  object.Set("runs", FromDoubles(env, runs));
+  object.Set("byteLengths", byte_lengths);
+  return object;
+}
+
+Napi::Object FromRecovery(Napi::Env env, const RecoveryReport& report) {
+  Napi::Object object = Napi::Object::New(env);
+  object.Set("hardState", FromHardState(env, report.hard_state));
+  object.Set("entries", FromFrameRange(env, report.entries));
+  object.Set("created", report.created);
+  SetCount(object, "provenIndex", report.proven_index);
+  SetCount(object, "tornBytesDropped", report.torn_bytes_dropped);
+  SetCount(object, "unprovenBlocks", report.unproven_blocks);
+  SetCount(object, "ledgerRecords", report.ledger_records);
+  SetCount(object, "ledgerRecordsBad", report.ledger_records_bad);
+  SetCount(object, "segments", report.segments);
+  SetCount(object, "segmentsRemoved", report.segments_removed);
+  SetCount(object, "bytesScanned", report.bytes_scanned);
+  SetCount(object, "tailSegment", report.tail_segment);
+  SetCount(object, "tailOffset", report.tail_offset);
+  SetCount(object, "incarnation", report.incarnation);
+  object.Set("scanMs", static_cast<double>(report.scan_ns) / 1e6);
+  object.Set("repairMs", static_cast<double>(report.repair_ns) / 1e6);
+  return object;
+}
+
+Napi::Object FromStats(Napi::Env env, const LogStats& stats) {
+  Napi::Object object = Napi::Object::New(env);
+  SetCount(object, "firstIndex", stats.first_index);
+  SetCount(object, "durableIndex", stats.durable_index);
+  SetCount(object, "queuedWrites", stats.queued_writes);
+  SetCount(object, "queuedBytes", stats.queued_bytes);
+  SetCount(object, "segments", stats.segments);
+  SetCount(object, "segmentBytes", stats.segment_bytes);
+  SetCount(object, "ledgerBytes", stats.ledger_bytes);
+  SetCount(object, "segmentSyncs", stats.segment_syncs);
+  SetCount(object, "ledgerSyncs", stats.ledger_syncs);
+  SetCount(object, "bytesWritten", stats.bytes_written);
+  SetCount(object, "frameBytesWritten", stats.frame_bytes_written);
+  SetCount(object, "entriesWritten", stats.entries_written);
+  SetCount(object, "blocks", stats.blocks);
+  SetCount(object, "rotations", stats.rotations);
+  SetCount(object, "lateSpares", stats.late_spares);
+  SetCount(object, "ledgerSwitches", stats.ledger_switches);
+  SetCount(object, "shortages", stats.shortages);
+  object.Set("poison", stats.poisoned ? ToJsError(env, stats.poison) : env.Null());
+  object.Set("stages", FromStages(env, stats.stages));
+  return object;
+}
+
+Napi::Object FromVerifyReport(Napi::Env env, const VerifyReport& report) {
+  Napi::Object object = Napi::Object::New(env);
+  object.Set("verdict", report.verdict.ok() ? env.Null() : ToJsError(env, report.verdict));
+  object.Set("recovery", FromRecovery(env, report.recovery));
+  object.Set("identity", FromIdentity(env, report.identity));
+  object.Set("locked", report.locked);
+  SetCount(object, "blockPayloadBytes", report.block_payload_bytes);
+  SetCount(object, "paddingBytes", report.padding_bytes);
+  return object;
+}
+
+Napi::Object FromDumpItem(Napi::Env env, const DumpItem& item) {
+  Napi::Object object = Napi::Object::New(env);
+  object.Set("type", DumpTypeName(item.type));
+  SetCount(object, "segment", item.segment);
+  SetCount(object, "offset", item.offset);
+  SetCount(object, "bytes", item.bytes);
+  SetCount(object, "block", item.block);
+  SetCount(object, "firstIndex", item.first_index);
+  SetCount(object, "lastIndex", item.last_index);
+  SetCount(object, "entryCount", item.entry_count);
+  SetCount(object, "term", item.term);
+  SetCount(object, "index", item.index);
+  SetCount(object, "vote", item.vote);
+  SetCount(object, "kind", item.kind);
+  SetCount(object, "timestampMs", item.timestamp_ms);
+  SetCount(object, "payloadBytes", item.payload_bytes);
+  object.Set("detail", item.detail);
+  return object;
+}
+
+}  // namespace clustor

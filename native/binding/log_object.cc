@@ -1,0 +1,246 @@
+#include "binding/log_object.h"
+
+#include <cstring>
+#include <optional>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "binding/async_task.h"
+#include "binding/convert.h"
+#include "binding/frame_functions.h"
+#include "binding/js_error.h"
+#include "wal/frame.h"
+
+namespace clustor {
+namespace {
+
+constexpr uint8_t kNormalEntry = 0;
+
+// What AsyncTask carries when there is nothing to carry.
+struct Nothing {};
+
+Status ArgumentError(const char* message) { return Status(StatusCode::kInvalidArgument, message); }
+
+Napi::Value Throw(Napi::Env env, const Status& status) {
+  ThrowStatus(env, status);
+  return env.Undefined();
+}
+
+// Entries of one `append` call, walked write by write.
+struct AppendCursor {
+  std::span<const std::byte> bytes;
+  std::span<const uint32_t> byte_lengths;
+  uint64_t next_index = 0;
+  uint64_t term = 0;
+};
+
+// Encodes the next `count` entries into a batch of their own. The payloads stand where they belong,
+// so one copy moves them.
+StatusOr<FrameBatch> TakeBatch(AppendCursor* cursor, size_t count) {
+  if (count == 0 || count > cursor->byte_lengths.size()) return ArgumentError("bad write count");
+  const std::span<const uint32_t> byte_lengths = cursor->byte_lengths.first(count);
+  const std::optional<size_t> total = FrameBytesWithin(byte_lengths, cursor->bytes.size());
+  if (!total) return ArgumentError("frames exceed their bytes");
+  FrameBatch batch;
+  batch.bytes = Slab(*total);
+  if (batch.bytes.data() == nullptr) return Status(StatusCode::kInternal, "out of memory");
+  std::memcpy(batch.bytes.data(), cursor->bytes.data(), *total);
+  SealFrames(batch.bytes.data(), byte_lengths, cursor->term, cursor->next_index, kNormalEntry);
+  batch.byte_lengths.assign(byte_lengths.begin(), byte_lengths.end());
+  batch.first_index = cursor->next_index;
+  batch.last_index = cursor->next_index + count - 1;
+  batch.last_term = cursor->term;
+  cursor->bytes = cursor->bytes.subspan(*total);
+  cursor->byte_lengths = cursor->byte_lengths.subspan(count);
+  cursor->next_index += count;
+  return batch;
+}
+
+// Ready frames, copied. They were encoded here or checked by parseFrames.
+StatusOr<FrameBatch> CopyBatch(const Napi::CallbackInfo& info) {
+  const auto bytes = ToBytes(info[2]);
+  const auto byte_lengths = ToUint32s(info[3]);
+  const auto first_index = ToPosition(info[4]);
+  const auto last_term = ToPosition(info[5]);
+  if (!bytes || !byte_lengths || byte_lengths->empty() || !first_index || !last_term) {
+    return ArgumentError("submit(hardState, truncateFrom, bytes, byteLengths, firstIndex, term)");
+  }
+  const std::optional<size_t> total = FrameBytesWithin(*byte_lengths, bytes->size());
+  if (!total || *total != bytes->size()) return ArgumentError("byteLengths do not fit the bytes");
+  FrameBatch batch;
+  batch.bytes = Slab(*total);
+  if (batch.bytes.data() == nullptr) return Status(StatusCode::kInternal, "out of memory");
+  std::memcpy(batch.bytes.data(), bytes->data(), *total);
+  batch.byte_lengths.assign(byte_lengths->begin(), byte_lengths->end());
+  batch.first_index = *first_index;
+  batch.last_index = *first_index + byte_lengths->size() - 1;
+  batch.last_term = *last_term;
+  return batch;
+}
+
+Napi::Value FromFrameRead(Napi::Env env, FrameRead& read) {
+  Napi::Object object = FromFrameRange(env, read.range);
+  object.Set("bytes",
+             Napi::Buffer<uint8_t>::Copy(env, reinterpret_cast<const uint8_t*>(read.bytes.data()),
+                                         read.bytes.bytes()));
+  return object;
+}
+
+Napi::Value FromNothing(Napi::Env env, Nothing&) { return env.Undefined(); }
+
+}  // namespace
+
+Napi::Function LogObject::Class(Napi::Env env) {
+  return DefineClass(env, "NativeLog",
+                     {
+                         InstanceMethod<&LogObject::Append>("append"),
+                         InstanceMethod<&LogObject::Submit>("submit"),
+                         InstanceMethod<&LogObject::Read>("read"),
+                         InstanceMethod<&LogObject::TruncatePrefix>("truncatePrefix"),
+                         InstanceMethod<&LogObject::Stats>("stats"),
+                         InstanceMethod<&LogObject::Close>("close"),
+                     });
+}
+
+LogObject::LogObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<LogObject>(info) {
+  if (!info[0].IsExternal()) {
+    ThrowStatus(info.Env(), ArgumentError("a log is made by openLog"));
+    return;
+  }
+  handle_ = *info[0].As<Napi::External<std::shared_ptr<LogHandle>>>().Data();
+}
+
+Napi::Value LogObject::Open(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  if (!info[0].IsObject() || !info[1].IsFunction()) {
+    return Throw(env, ArgumentError("openLog(options, complete)"));
+  }
+  const Napi::Object object = info[0].As<Napi::Object>();
+  StatusOr<LogOptions> options = ToLogOptions(object);
+  if (!options.ok()) return Throw(env, options.status());
+  const auto threads = static_cast<uint32_t>(NumberProperty(object, "committerThreads", 2));
+  StatusOr<std::shared_ptr<LogHandle>> created =
+      LogHandle::Create(env, info[1].As<Napi::Function>());
+  if (!created.ok()) return Throw(env, created.status());
+  const std::shared_ptr<LogHandle> handle = created.value();
+  return AsyncTask<Nothing>::Run(
+      env, "clustor.open",
+      [handle, options = std::move(options.value()), threads]() -> StatusOr<Nothing> {
+        RETURN_IF_ERROR(handle->OpenLog(options, threads));
+        return Nothing{};
+      },
+      [handle](Napi::Env task_env, Nothing&) { return FromOpened(task_env, handle); },
+      [handle](Napi::Env task_env) { handle->Release(task_env); });
+}
+
+Napi::Value LogObject::FromOpened(Napi::Env env, const std::shared_ptr<LogHandle>& handle) {
+  std::shared_ptr<LogHandle> passed = handle;
+  const auto* constructor = env.GetInstanceData<Napi::FunctionReference>();
+  const Napi::Value log =
+      constructor->New({Napi::External<std::shared_ptr<LogHandle>>::New(env, &passed)});
+  Napi::Object opened = Napi::Object::New(env);
+  opened.Set("log", log);
+  opened.Set("recovery", FromRecovery(env, handle->log().recovery()));
+  handle->log().ReleaseRecoveredEntries();
+  return opened;
+}
+
+Napi::Value LogObject::Append(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  const auto bytes = ToBytes(info[0]);
+  const auto byte_lengths = ToUint32s(info[1]);
+  const auto counts = ToUint32s(info[2]);
+  const auto first_index = ToPosition(info[3]);
+  const auto term = ToPosition(info[4]);
+  if (!bytes || !byte_lengths || !counts || !first_index || !term) {
+    return Throw(env, ArgumentError("append(bytes, byteLengths, counts, firstIndex, term)"));
+  }
+  AppendCursor cursor{*bytes, *byte_lengths, *first_index, *term};
+  std::vector<FrameBatch> batches;  // All of them before any is submitted: the call is atomic.
+  batches.reserve(counts->size());
+  for (const uint32_t count : *counts) {
+    StatusOr<FrameBatch> batch = TakeBatch(&cursor, count);
+    if (!batch.ok()) return Throw(env, batch.status());
+    batches.push_back(std::move(batch.value()));
+  }
+  uint64_t sequence = 0;
+  for (FrameBatch& batch : batches) {
+    Write write;
+    write.frames = std::move(batch);
+    sequence = handle_->log().Submit(std::move(write));
+  }
+  return Submitted(env, sequence);
+}
+
+Napi::Value LogObject::Submit(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  Write write;
+  if (const auto state = ToDoubles(info[0]); state && state->size() == 3) {
+    write.hard_state =
+        HardState{static_cast<uint64_t>((*state)[0]), static_cast<uint64_t>((*state)[1]),
+                  static_cast<uint64_t>((*state)[2])};
+  }
+  const uint64_t truncate_from = ToPosition(info[1]).value_or(0);
+  if (truncate_from != 0) write.truncate_from = truncate_from;
+  if (info[2].IsTypedArray()) {
+    StatusOr<FrameBatch> batch = CopyBatch(info);
+    if (!batch.ok()) return Throw(env, batch.status());
+    write.frames = std::move(batch.value());
+  }
+  return Submitted(env, handle_->log().Submit(std::move(write)));
+}
+
+Napi::Value LogObject::Submitted(Napi::Env env, uint64_t sequence) {
+  if (sequence != 0) handle_->completions().Submitted(sequence);
+  return Napi::Number::New(env, static_cast<double>(sequence));
+}
+
+Napi::Value LogObject::Read(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  const auto first_index = ToPosition(info[0]);
+  const auto last_index = ToPosition(info[1]);
+  const auto bytes_max = ToPosition(info[2]);
+  if (!first_index || !last_index || !bytes_max) {
+    return Throw(env, ArgumentError("read(firstIndex, lastIndex, bytesMax)"));
+  }
+  return AsyncTask<FrameRead>::Run(
+      env, "clustor.read",
+      [handle = handle_, first = *first_index, last = *last_index, max = *bytes_max] {
+        return handle->log().Read(first, last, max);
+      },
+      FromFrameRead);
+}
+
+Napi::Value LogObject::TruncatePrefix(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  const auto before = ToPosition(info[0]);
+  if (!before) return Throw(env, ArgumentError("truncatePrefix(before)"));
+  return AsyncTask<Nothing>::Run(
+      env, "clustor.truncatePrefix",
+      [handle = handle_, before = *before]() -> StatusOr<Nothing> {
+        RETURN_IF_ERROR(handle->log().TruncatePrefix(before));
+        return Nothing{};
+      },
+      FromNothing);
+}
+
+Napi::Value LogObject::Stats(const Napi::CallbackInfo& info) {
+  return FromStats(info.Env(), handle_->log().Stats());
+}
+
+Napi::Value LogObject::Close(const Napi::CallbackInfo& info) {
+  return AsyncTask<Nothing>::Run(
+      info.Env(), "clustor.close",
+      [handle = handle_]() -> StatusOr<Nothing> {
+        // A poisoned log closes as well: every write has got its error, and the lock is free.
+        static_cast<void>(handle->log().Close());
+        return Nothing{};
+      },
+      [handle = handle_](Napi::Env env, Nothing&) -> Napi::Value {
+        handle->Release(env);
+        return env.Undefined();
+      });
+}
+
+}  // namespace clustor

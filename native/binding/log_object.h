@@ -1,0 +1,38 @@
+// LogObject: the `NativeLog` of src/native/addon.ts. Checks arguments, copies bytes, hands over.
+#pragma once
+
+#include <napi.h>
+
+#include <memory>
+
+#include "binding/log_handle.h"
+
+namespace clustor {
+
+class LogObject final : public Napi::ObjectWrap<LogObject> {
+ public:
+  static Napi::Function Class(Napi::Env env);
+
+  // The addon's openLog(options, complete): resolves to {log, recovery}.
+  static Napi::Value Open(const Napi::CallbackInfo& info);
+
+  // Called by Open only, with the handle as an External.
+  explicit LogObject(const Napi::CallbackInfo& info);
+
+ private:
+  static Napi::Value FromOpened(Napi::Env env, const std::shared_ptr<LogHandle>& handle);
+
+  Napi::Value Append(const Napi::CallbackInfo& info);
+  Napi::Value Submit(const Napi::CallbackInfo& info);
+  Napi::Value Read(const Napi::CallbackInfo& info);
+  Napi::Value TruncatePrefix(const Napi::CallbackInfo& info);
+  Napi::Value Stats(const Napi::CallbackInfo& info);
+  Napi::Value Close(const Napi::CallbackInfo& info);
+
+  // Submits and returns the sequence number to JavaScript; 0 when the log was closed.
+  Napi::Value Submitted(Napi::Env env, uint64_t sequence);
+
+  std::shared_ptr<LogHandle> handle_;
+};
+
+}  // namespace clustor

@@ -1,0 +1,247 @@
+import { existsSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { ClustorError } from '../base/errors.js'
+
+/** Options of `openLog`, checked and complete (native/wal/options.h). */
+export interface NativeLogOptions {
+  readonly directory: string
+  /** Empty: `wal` inside the directory. */
+  readonly walDirectory: string
+  readonly cluster: string
+  readonly partition: string
+  readonly replica: number
+  readonly durability: 'strict' | 'group'
+  readonly segmentBytes: number
+  readonly blockAlignmentBytes: number
+  readonly groupBytesMax: number
+  readonly groupWritesMax: number
+  readonly payloadBytesMax: number
+  readonly ledgerBytesMax: number
+  readonly committerThreads: number
+}
+
+/** Entries without their bytes; runs are term, kind, count triples. */
+export interface NativeFrameRange {
+  readonly firstIndex: number
+  readonly lastIndex: number
+  readonly runs: Float64Array
+  readonly byteLengths: Uint32Array
+}
+
+/** What recovery found (native/wal/log.h, RecoveryReport). */
+export interface NativeRecovery {
+  readonly hardState: { readonly term: number; readonly vote: number; readonly commitIndex: number }
+  readonly entries: NativeFrameRange
+  readonly created: boolean
+  readonly provenIndex: number
+  readonly tornBytesDropped: number
+  readonly unprovenBlocks: number
+  readonly ledgerRecords: number
+  readonly ledgerRecordsBad: number
+  readonly segments: number
+  readonly segmentsRemoved: number
+  readonly bytesScanned: number
+  readonly tailSegment: number
+  readonly tailOffset: number
+  readonly incarnation: number
+  readonly scanMs: number
+  readonly repairMs: number
+}
+
+/** One stage of the commit path (native/wal/stats.h). */
+export interface NativeHistogram {
+  readonly count: number
+  readonly totalUs: number
+  readonly maxUs: number
+  readonly p50Us: number
+  readonly p99Us: number
+}
+
+/** Counters of an open log (native/wal/stats.h). */
+export interface NativeStats {
+  readonly firstIndex: number
+  readonly durableIndex: number
+  readonly queuedWrites: number
+  readonly queuedBytes: number
+  readonly segments: number
+  readonly segmentBytes: number
+  readonly ledgerBytes: number
+  readonly segmentSyncs: number
+  readonly ledgerSyncs: number
+  readonly bytesWritten: number
+  readonly frameBytesWritten: number
+  readonly entriesWritten: number
+  readonly blocks: number
+  readonly rotations: number
+  readonly lateSpares: number
+  readonly ledgerSwitches: number
+  readonly shortages: number
+  readonly poison: Error | null
+  readonly stages: Readonly<
+    Record<'queue' | 'encode' | 'write' | 'sync' | 'ledger', NativeHistogram>
+  >
+}
+
+/** Called for each range of writes: those after the previous call, up to throughSequence. Must not throw. */
+export type NativeCompletion = (
+  throughSequence: number,
+  durableIndex: number,
+  error: Error | undefined,
+) => void
+
+/** An open log. Nothing here waits for the disk on the calling thread. */
+export interface NativeLog {
+  /** Frames and submits payloads that stand in their places in `bytes`: `counts[i]` entries form the i-th write.
+   *  @returns the sequence number of the last write; 0 when the log was closed. Bytes are copied. */
+  append(
+    bytes: Uint8Array,
+    byteLengths: Uint32Array,
+    counts: Uint32Array,
+    firstIndex: number,
+    term: number,
+  ): number
+  /** Submits one write of ready frames; see native/wal/log.h, Write. Bytes are copied.
+   *  @param hardState term, vote, commitIndex
+   *  @param truncateFrom 0 for none
+   *  @returns its sequence number; 0 when the log was closed. */
+  submit(
+    hardState: Float64Array | null,
+    truncateFrom: number,
+    bytes: Uint8Array | null,
+    byteLengths: Uint32Array | null,
+    firstIndex: number,
+    lastTerm: number,
+  ): number
+  read(
+    firstIndex: number,
+    lastIndex: number,
+    bytesMax: number,
+  ): Promise<NativeFrameRange & { readonly bytes: Uint8Array }>
+  truncatePrefix(before: number): Promise<void>
+  stats(): NativeStats
+  /** Commits what was submitted, delivers every completion, then resolves. Once only. */
+  close(): Promise<void>
+}
+
+/** What `verifyDirectory` found (native/wal/inspect.h). */
+export interface NativeVerifyReport {
+  readonly verdict: Error | null
+  readonly recovery: NativeRecovery
+  readonly identity: {
+    readonly cluster: string
+    readonly partition: string
+    readonly replica: number
+    readonly incarnation: number
+  }
+  readonly locked: boolean
+  readonly blockPayloadBytes: number
+  readonly paddingBytes: number
+}
+
+/** One thing in the files of a log (native/wal/inspect.h, DumpItem). */
+export interface NativeDumpItem {
+  readonly type: 'segment' | 'block' | 'entry' | 'hard-state' | 'truncate' | 'ledger' | 'invalid'
+  readonly segment: number
+  readonly offset: number
+  readonly bytes: number
+  readonly block: number
+  readonly firstIndex: number
+  readonly lastIndex: number
+  readonly entryCount: number
+  readonly term: number
+  readonly index: number
+  readonly vote: number
+  readonly kind: number
+  readonly timestampMs: number
+  readonly payloadBytes: number
+  readonly detail: string
+}
+
+/** Which loop `runRawBench` runs (native/os/raw_bench.h). */
+export type RawBenchMethod =
+  'single-preallocated' | 'single-extending' | 'two-ordered' | 'two-parallel'
+
+/** How `runRawBench` runs it. */
+export interface RawBenchOptions {
+  readonly directory: string
+  readonly method: RawBenchMethod
+  /** Bytes of each write. */
+  readonly writeBytes: number
+  /** Bytes of the write to the second file. */
+  readonly secondWriteBytes?: number
+  /** Distance of writes in the first file; writeBytes when absent. */
+  readonly strideBytes?: number
+  readonly operations: number
+}
+
+/** The functions of the addon (native/binding/addon.cc). All throw and reject with plain errors that carry a code;
+ *  `toClustorError` makes ours of them. */
+export interface NativeAddon {
+  readonly interfaceVersion: number
+  openLog(
+    options: NativeLogOptions,
+    complete: NativeCompletion,
+  ): Promise<{ readonly log: NativeLog; readonly recovery: NativeRecovery }>
+  /** Makes frames in place: the payloads stand in `bytes` already, with room around each. */
+  sealFrames(
+    bytes: Uint8Array,
+    byteLengths: Uint32Array,
+    term: number,
+    firstIndex: number,
+    kind: number,
+  ): void
+  parseFrames(bytes: Uint8Array): NativeFrameRange
+  verifyDirectory(directory: string, walDirectory: string): Promise<NativeVerifyReport>
+  /** Resolves to a function that gives the next items, an empty list at the end; one call at a time. */
+  dumpDirectory(
+    directory: string,
+    walDirectory: string,
+  ): Promise<(countMax: number) => Promise<NativeDumpItem[]>>
+  /** Latency of each operation in nanoseconds, in order. */
+  runRawBench(options: RawBenchOptions): Promise<Float64Array>
+}
+
+/** Must equal kInterfaceVersion of native/binding/addon.cc. */
+const interfaceVersion = 1
+
+let loaded: NativeAddon | null = null
+
+/** Loads the addon, once per process and thread: a local build, else the prebuilt binary of this platform.
+ *  @throws ERR_NATIVE_UNAVAILABLE, naming the remedy. */
+export function loadAddon(): NativeAddon {
+  loaded ??= checkedAddon()
+  return loaded
+}
+
+function checkedAddon(): NativeAddon {
+  const require = createRequire(import.meta.url)
+  let addon: NativeAddon
+  try {
+    const find = require('node-gyp-build') as (root: string) => NativeAddon
+    addon = find(packageRoot(dirname(fileURLToPath(import.meta.url))))
+  } catch (cause) {
+    throw unavailable(cause instanceof Error ? cause.message : String(cause), cause)
+  }
+  if (addon.interfaceVersion === interfaceVersion) return addon
+  throw unavailable(`its interface is ${addon.interfaceVersion}, ${interfaceVersion} is needed`)
+}
+
+/** The folder of our package.json, from whichever output folder this file was compiled into. */
+function packageRoot(folder: string): string {
+  if (existsSync(join(folder, 'package.json'))) return folder
+  const parent = dirname(folder)
+  if (parent === folder) throw new Error('package.json was not found')
+  return packageRoot(parent)
+}
+
+function unavailable(reason: string, cause?: unknown): ClustorError {
+  const platform = `${process.platform}-${process.arch}`
+  return new ClustorError(
+    'ERR_NATIVE_UNAVAILABLE',
+    `the native addon of clustor cannot be used on ${platform} with Node ${process.versions.node}: ${reason}; ` +
+      'compile it with `npm run build:native` in a checkout, or `npm explore clustor -- npm run build:native` where it is installed',
+    { cause, fields: { platform } },
+  )
+}

@@ -1,0 +1,103 @@
+import type { ClustorError } from '../base/errors.js'
+import { loadAddon, type NativeDumpItem, type NativeVerifyReport } from '../native/addon.js'
+import { toClustorError } from '../native/native-error.js'
+import type { RecoveryReport } from './log-report.js'
+import { toReport } from './recovered.js'
+
+/** What is in the files of a log, as far as it can be told without opening it. */
+export interface VerifyReport {
+  /** Null when the log would open; else the error that opening it would throw. */
+  readonly verdict: ClustorError | null
+  readonly identity: {
+    readonly cluster: string
+    readonly partition: string
+    readonly replica: number
+    readonly incarnation: number
+  }
+  /** Whether a process has the log open; a tail that grows meanwhile is no finding. */
+  readonly locked: boolean
+  readonly recovery: RecoveryReport
+}
+
+/** How the bytes of a log are used. */
+export interface DirectoryStats {
+  readonly verify: VerifyReport
+  readonly segmentCount: number
+  readonly entryCount: number
+  /** Frames of entries in blocks. */
+  readonly frameBytes: number
+  /** Zeros that align blocks. */
+  readonly paddingBytes: number
+  readonly ledgerRecords: number
+  readonly ledgerRecordsBad: number
+  readonly tailSegment: number
+  readonly tailOffset: number
+}
+
+/** One thing in the files: segments in order with their blocks and records, then the ledger. */
+export type DumpItem = NativeDumpItem
+
+/** How many items one native call brings. */
+const dumpItemsPerCall = 512
+
+/** Reads a log directory and judges it. Changes nothing, takes no lock.
+ *  @param walDirectory default: `wal` inside the directory.
+ *  @throws ERR_IO and its kin when files cannot be read; what is wrong *in* them is in the verdict. */
+export async function verifyDirectory(directory: string, walDirectory = ''): Promise<VerifyReport> {
+  return toVerifyReport(await nativeReport(directory, walDirectory))
+}
+
+/** Counts what a log directory holds. As `verifyDirectory` otherwise. */
+export async function statsDirectory(
+  directory: string,
+  walDirectory = '',
+): Promise<DirectoryStats> {
+  const report = await nativeReport(directory, walDirectory)
+  const { recovery } = report
+  return {
+    verify: toVerifyReport(report),
+    segmentCount: recovery.segments,
+    entryCount: recovery.entries.byteLengths.length,
+    frameBytes: report.blockPayloadBytes,
+    paddingBytes: report.paddingBytes,
+    ledgerRecords: recovery.ledgerRecords,
+    ledgerRecordsBad: recovery.ledgerRecordsBad,
+    tailSegment: recovery.tailSegment,
+    tailOffset: recovery.tailOffset,
+  }
+}
+
+/** Walks through everything in the files of a log, one block in memory at a time. A file that does not verify yields an
+ *  item of type `invalid`, and the walk goes on with the next file. Changes nothing, takes no lock. */
+export async function* dumpDirectory(
+  directory: string,
+  walDirectory = '',
+): AsyncGenerator<DumpItem, void, undefined> {
+  try {
+    const next = await loadAddon().dumpDirectory(directory, walDirectory)
+    for (;;) {
+      const items = await next(dumpItemsPerCall)
+      if (items.length === 0) return
+      yield* items
+    }
+  } catch (error) {
+    throw toClustorError(error)
+  }
+}
+
+async function nativeReport(directory: string, walDirectory: string): Promise<NativeVerifyReport> {
+  try {
+    return await loadAddon().verifyDirectory(directory, walDirectory)
+  } catch (error) {
+    throw toClustorError(error)
+  }
+}
+
+function toVerifyReport(report: NativeVerifyReport): VerifyReport {
+  return {
+    verdict: report.verdict === null ? null : toClustorError(report.verdict),
+    identity: report.identity,
+    locked: report.locked,
+    recovery: toReport(report.recovery),
+  }
+}

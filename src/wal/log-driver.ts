@@ -1,0 +1,176 @@
+import { ClustorError, type ErrorCode } from '../base/errors.js'
+import {
+  loadAddon,
+  type NativeCompletion,
+  type NativeLog,
+  type NativeRecovery,
+} from '../native/addon.js'
+import { toClustorError } from '../native/native-error.js'
+import { toNativeOptions, type LogSettings } from './log-settings.js'
+
+/** Something that waits for a write. */
+export interface PendingWrite {
+  /** Sequence number of the write, set when it is submitted. */
+  sequence: number
+  /** Called once, in the order of sequence numbers. */
+  settle(error: ClustorError | null): void
+}
+
+/** What the owner of a driver does when a write failed. */
+export interface DriverOwner {
+  /** A write failed; the log ends at durableIndex. Called before the write is settled. */
+  failed(durableIndex: number): void
+  /** Everything that was submitted before the failure has been settled: submitting may go on. */
+  resumed(): void
+}
+
+/** Failures after which the log goes on: nothing was written. */
+const shortages: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'ERR_DISK_FULL',
+  'ERR_QUOTA_EXCEEDED',
+  'ERR_TOO_MANY_FILES',
+])
+
+/** Drives one native log: settles writes in order and keeps the rule of failures.
+ *
+ *  The rule: a write that fails takes those queued behind it along, but writes travel while the news comes back. Such
+ *  a write continues entries that are not there, and the log refuses it as not contiguous. So after a failure nothing
+ *  is submitted until all that was under way has come back; refusals of that time carry the code of the shortage. */
+export class LogDriver {
+  readonly native: NativeLog
+  readonly #pending: PendingWrite[] = []
+  #owner: DriverOwner | null = null
+  /** The settled writes at the front of #pending that have not been cut off yet. */
+  #head = 0
+  #durableIndex: number
+  #submittedSequence = 0
+  /** After a failure: settled up to here, submitting may go on. */
+  #drainSequence = 0
+  #drained = true
+  #shortage: ClustorError | null = null
+  #closing: Promise<void> | null = null
+
+  private constructor(native: NativeLog, recovery: NativeRecovery) {
+    this.native = native
+    this.#durableIndex = recovery.entries.lastIndex
+  }
+
+  /** Opens the log; `attach` must be called before anything is submitted.
+   *  @throws ERR_LOCKED, ERR_IDENTITY_MISMATCH, ERR_NOT_WRITABLE, ERR_LOG_CORRUPT, ERR_FORMAT_NEWER,
+   *  ERR_CODEC_MISMATCH, ERR_DISK_FULL, ERR_IO; fields say where. */
+  static async open(
+    settings: LogSettings,
+  ): Promise<{ readonly driver: LogDriver; readonly recovery: NativeRecovery }> {
+    // Nothing completes before something is submitted, and that needs the driver.
+    const drivers: LogDriver[] = []
+    const complete: NativeCompletion = (throughSequence, durableIndex, error) => {
+      for (const driver of drivers) driver.#complete(throughSequence, durableIndex, error)
+    }
+    try {
+      const { log, recovery } = await loadAddon().openLog(toNativeOptions(settings), complete)
+      const driver = new LogDriver(log, recovery)
+      drivers.push(driver)
+      return { driver, recovery }
+    } catch (error) {
+      throw toClustorError(error)
+    }
+  }
+
+  attach(owner: DriverOwner): void {
+    this.#owner = owner
+  }
+
+  /** The last entry that is durable. */
+  get durableIndex(): number {
+    return this.#durableIndex
+  }
+
+  /** Whether submitting is allowed: not closed, and nothing left over from a failure. */
+  get ready(): boolean {
+    return this.#drained && this.#closing === null
+  }
+
+  get closed(): boolean {
+    return this.#closing !== null
+  }
+
+  /** The shortage that `ready` waits to be over with. */
+  get shortage(): ClustorError | null {
+    return this.#drained ? null : this.#shortage
+  }
+
+  /** Remembers a write that was submitted; calls come in the order of sequence numbers. */
+  submitted(write: PendingWrite, sequence: number): void {
+    write.sequence = sequence
+    this.#submittedSequence = sequence
+    this.#pending.push(write)
+  }
+
+  /** Commits what was submitted, settles it, releases the directory. Idempotent. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  async #close(): Promise<void> {
+    try {
+      await this.native.close()
+    } catch (error) {
+      throw toClustorError(error)
+    } finally {
+      this.#settleThrough(Number.MAX_SAFE_INTEGER, closedError())
+    }
+  }
+
+  #complete(throughSequence: number, durableIndex: number, thrown: Error | undefined): void {
+    this.#durableIndex = durableIndex
+    if (thrown === undefined) {
+      this.#settleThrough(throughSequence, null)
+    } else {
+      this.#fail(throughSequence, toClustorError(thrown))
+    }
+    if (this.#drained || throughSequence < this.#drainSequence) return
+    this.#drained = true
+    this.#shortage = null
+    if (!this.closed) this.#owner?.resumed()
+  }
+
+  #fail(throughSequence: number, error: ClustorError): void {
+    const follows = error.code === 'ERR_INVALID_ARGUMENT' && this.#shortage !== null
+    if (shortages.has(error.code)) this.#shortage ??= error
+    this.#drained = false
+    this.#drainSequence = this.#submittedSequence
+    this.#owner?.failed(this.#durableIndex)
+    this.#settleThrough(throughSequence, follows ? this.#shortage : error)
+  }
+
+  #settleThrough(throughSequence: number, error: ClustorError | null): void {
+    for (;;) {
+      const write = this.#pending[this.#head]
+      if (write === undefined || write.sequence > throughSequence) break
+      this.#head += 1
+      settle(write, error)
+    }
+    if (this.#head === this.#pending.length) {
+      this.#pending.length = 0
+      this.#head = 0
+    } else if (this.#head > 4096) {
+      this.#pending.splice(0, this.#head)
+      this.#head = 0
+    }
+  }
+}
+
+/** The error of everything that is asked of a closed log. */
+export const closedError = (): ClustorError => new ClustorError('ERR_CLOSED', 'the log is closed')
+
+/** The caller of this is native code, which cannot pass an exception on: it becomes an uncaught one. */
+function settle(write: PendingWrite, error: ClustorError | null): void {
+  try {
+    write.settle(error)
+  } catch (thrown) {
+    queueMicrotask(() => {
+      throw thrown
+    })
+  }
+}

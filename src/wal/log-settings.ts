@@ -1,0 +1,84 @@
+import { ClustorError } from '../base/errors.js'
+import type { OptionsOf } from '../config/options.js'
+import { resolveGroup } from '../config/resolve.js'
+import type { NativeLogOptions } from '../native/addon.js'
+
+/** Whose log a directory holds; written into identity.json and compared at every open. */
+export interface LogIdentity {
+  readonly cluster: string
+  readonly partition: string
+  /** Numeric replica id, at least 1. */
+  readonly replica: number
+}
+
+/** Options of the log alone; defaults and bounds are in docs/configuration.md, group `log`. */
+export type LogOptions = {
+  readonly [Name in keyof OptionsOf<'log'>]?: OptionsOf<'log'>[Name] | undefined
+}
+
+/** Where a log lives and how it behaves. */
+export interface OpenLogOptions extends LogOptions {
+  /** Made when missing; one process at a time. */
+  readonly directory: string
+  /** Where segments and ledger live; default `wal` inside the directory. */
+  readonly walDirectory?: string | undefined
+  /** Default: cluster `local`, partition `log`, replica 1. */
+  readonly identity?: LogIdentity | undefined
+}
+
+/** Options with every default filled in. */
+export interface LogSettings extends OptionsOf<'log'> {
+  readonly directory: string
+  readonly walDirectory: string
+  readonly identity: LogIdentity
+}
+
+const localIdentity: LogIdentity = { cluster: 'local', partition: 'log', replica: 1 }
+
+/** Segment header, and what a block needs besides frames (docs/wal-format.md, kBlockOverheadBytesMax). */
+const segmentOverheadBytes = 4096 + 256
+
+/** Checks options and fills in defaults.
+ *  @param source names the caller in refusals, for example `DurableLog.open`.
+ *  @throws ERR_INVALID_ARGUMENT naming the option and its bounds. */
+export function readLogSettings(options: OpenLogOptions, source: string): LogSettings {
+  const { directory, walDirectory = '', identity = localIdentity, ...values } = options
+  if (typeof directory !== 'string' || directory === '' || directory.includes('\0')) {
+    throw new ClustorError('ERR_INVALID_ARGUMENT', `directory in ${source} must be a path`)
+  }
+  checkIdentity(identity, source)
+  return { ...resolveGroup(['log'], [{ source, values }]), directory, walDirectory, identity }
+}
+
+/** The most frame bytes that one write may have: it must fit into an empty segment. */
+export const writeBytesMax = (settings: LogSettings): number =>
+  settings.segmentBytes - segmentOverheadBytes
+
+/** The settings as the addon wants them. */
+export function toNativeOptions(settings: LogSettings): NativeLogOptions {
+  const { cluster, partition, replica } = settings.identity
+  return {
+    directory: settings.directory,
+    walDirectory: settings.walDirectory,
+    cluster,
+    partition,
+    replica,
+    durability: settings.durability,
+    segmentBytes: settings.segmentBytes,
+    blockAlignmentBytes: settings.blockAlignmentBytes,
+    groupBytesMax: settings.groupBytesMax,
+    groupWritesMax: settings.groupEntriesMax,
+    payloadBytesMax: settings.payloadBytesMax,
+    ledgerBytesMax: settings.ledgerBytesMax,
+    committerThreads: settings.committerThreads,
+  }
+}
+
+function checkIdentity({ cluster, partition, replica }: LogIdentity, source: string): void {
+  const named = [cluster, partition].every((name) => typeof name === 'string' && name !== '')
+  if (named && Number.isSafeInteger(replica) && replica >= 1) return
+  throw new ClustorError(
+    'ERR_INVALID_ARGUMENT',
+    `identity in ${source} must name a cluster, a partition and a replica of at least 1`,
+  )
+}
