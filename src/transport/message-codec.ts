@@ -1,0 +1,239 @@
+/** Raft messages by hand, fixed layout: docs/protocol.md §3. */
+import { ClustorError } from '../base/errors.js'
+import type { LogIndex, ReplicaId, Term } from '../base/ids.js'
+import { assertNever } from '../base/invariant.js'
+import type { EntryRange } from '../raft/entry-range.js'
+import type { Message, MessageKind } from '../raft/messages.js'
+import type { FrameWriter } from './frame-writer.js'
+import { describeType, frameTypes } from './frame-types.js'
+import { assertBodyBytes, assertBodyBytesMin, readPosition, writePosition } from './integers.js'
+import type { PeerMessage } from './transport.js'
+
+/** Checks the frames of an append and says what they hold.
+ *  @throws ERR_FRAME_CORRUPT. Source of truth: `ReplicaLog.decode`. */
+export type DecodeFrames = (frames: Uint8Array) => EntryRange
+
+/** Whose messages they are: known from the handshake, not repeated in each. */
+export interface MessageRoute {
+  readonly from: ReplicaId
+  readonly to: ReplicaId
+}
+
+const rejectedFlag = 1
+
+const messageTypes = {
+  'pre-vote': frameTypes.preVote,
+  'pre-vote-response': frameTypes.preVoteResponse,
+  'request-vote': frameTypes.requestVote,
+  'request-vote-response': frameTypes.requestVoteResponse,
+  'append-entries': frameTypes.appendEntries,
+  'append-entries-response': frameTypes.appendEntriesResponse,
+  heartbeat: frameTypes.heartbeat,
+  'heartbeat-response': frameTypes.heartbeatResponse,
+} as const satisfies Record<MessageKind, number>
+
+/** Bytes of a body, without the frames of an append. */
+const headBytesOf = {
+  'pre-vote': 28,
+  'pre-vote-response': 12,
+  'request-vote': 28,
+  'request-vote-response': 12,
+  'append-entries': 36,
+  'append-entries-response': 36,
+  heartbeat: 28,
+  'heartbeat-response': 20,
+} as const satisfies Record<MessageKind, number>
+
+/** Bytes of a message's body. */
+export function messageBodyBytes({ message, frames }: PeerMessage): number {
+  return headBytesOf[message.kind] + (frames?.length ?? 0)
+}
+
+/** Queues a message. Its frames are sent as they are, and not copied when they are large. */
+export function writeMessage(
+  writer: FrameWriter,
+  channel: number,
+  { message, frames }: PeerMessage,
+): void {
+  const headBytes = headBytesOf[message.kind]
+  const offset = writer.begin(headBytes, headBytes + (frames?.length ?? 0))
+  const bytes = writer.buffer
+  bytes[offset] = messageTypes[message.kind]
+  bytes[offset + 1] = 'rejected' in message && message.rejected ? rejectedFlag : 0
+  bytes.writeUInt16LE(channel, offset + 2)
+  writePosition(bytes, offset + 4, message.term)
+  writeFields(bytes, offset + 12, message)
+  if (frames !== null) writer.block(frames)
+}
+
+function writeFields(bytes: Buffer, offset: number, message: Message): void {
+  switch (message.kind) {
+    case 'pre-vote':
+    case 'request-vote':
+      writePosition(bytes, offset, message.lastIndex)
+      writePosition(bytes, offset + 8, message.lastTerm)
+      return
+    case 'pre-vote-response':
+    case 'request-vote-response':
+      return
+    case 'append-entries':
+      writePosition(bytes, offset, message.prevIndex)
+      writePosition(bytes, offset + 8, message.prevTerm)
+      writePosition(bytes, offset + 16, message.commitIndex)
+      return
+    case 'append-entries-response':
+      writePosition(bytes, offset, message.index)
+      writePosition(bytes, offset + 8, message.rejectHintIndex)
+      writePosition(bytes, offset + 16, message.rejectHintTerm)
+      return
+    case 'heartbeat':
+      writePosition(bytes, offset, message.commitIndex)
+      writePosition(bytes, offset + 8, message.context)
+      return
+    case 'heartbeat-response':
+      writePosition(bytes, offset, message.context)
+      return
+    default:
+      assertNever(message)
+  }
+}
+
+/** Reads a body of type 0x10 to 0x17. The frames of an append are verified and stay a view of the body.
+ *  @throws ERR_PROTOCOL for an unknown type, a wrong length, an unknown flag, an integer of 2^53 or more, or frames that do not
+ *  follow the message; and what decodeFrames throws. */
+export function readMessage(
+  body: Buffer,
+  route: MessageRoute,
+  decodeFrames: DecodeFrames,
+): PeerMessage {
+  switch (body[0]) {
+    case frameTypes.preVote:
+      return { message: readCandidate(body, route, 'pre-vote'), frames: null }
+    case frameTypes.preVoteResponse:
+      return { message: readVote(body, route, 'pre-vote-response'), frames: null }
+    case frameTypes.requestVote:
+      return { message: readCandidate(body, route, 'request-vote'), frames: null }
+    case frameTypes.requestVoteResponse:
+      return { message: readVote(body, route, 'request-vote-response'), frames: null }
+    case frameTypes.appendEntries:
+      return readAppend(body, route, decodeFrames)
+    case frameTypes.appendEntriesResponse:
+      return { message: readAppendResponse(body, route), frames: null }
+    case frameTypes.heartbeat:
+      return { message: readHeartbeat(body, route), frames: null }
+    case frameTypes.heartbeatResponse:
+      return { message: readHeartbeatResponse(body, route), frames: null }
+    default:
+      throw new ClustorError('ERR_PROTOCOL', `unknown type ${describeType(body[0] ?? 0)}`)
+  }
+}
+
+function readCandidate(
+  body: Buffer,
+  { from, to }: MessageRoute,
+  kind: 'pre-vote' | 'request-vote',
+): Message {
+  assertBodyBytes(body, headBytesOf[kind])
+  assertNoFlags(body)
+  const lastIndex = readIndex(body, 12)
+  const lastTerm = readTerm(body, 20)
+  return { kind, from, to, term: readTerm(body, 4), lastIndex, lastTerm }
+}
+
+function readVote(
+  body: Buffer,
+  { from, to }: MessageRoute,
+  kind: 'pre-vote-response' | 'request-vote-response',
+): Message {
+  assertBodyBytes(body, headBytesOf[kind])
+  return { kind, from, to, term: readTerm(body, 4), rejected: readRejected(body) }
+}
+
+function readAppend(
+  body: Buffer,
+  { from, to }: MessageRoute,
+  decodeFrames: DecodeFrames,
+): PeerMessage {
+  const headBytes = headBytesOf['append-entries']
+  assertBodyBytesMin(body, headBytes)
+  assertNoFlags(body)
+  const term = readTerm(body, 4)
+  const prevIndex = readIndex(body, 12)
+  const prevTerm = readTerm(body, 20)
+  const commitIndex = readIndex(body, 28)
+  const frames = body.length === headBytes ? null : body.subarray(headBytes)
+  const entries = frames === null ? null : decodeFrames(frames)
+  if (entries !== null) assertFollows(entries, prevIndex, term)
+  return {
+    message: {
+      kind: 'append-entries',
+      from,
+      to,
+      term,
+      prevIndex,
+      prevTerm,
+      commitIndex,
+      entries,
+    },
+    frames,
+  }
+}
+
+function readAppendResponse(body: Buffer, { from, to }: MessageRoute): Message {
+  assertBodyBytes(body, headBytesOf['append-entries-response'])
+  return {
+    kind: 'append-entries-response',
+    from,
+    to,
+    term: readTerm(body, 4),
+    index: readIndex(body, 12),
+    rejected: readRejected(body),
+    rejectHintIndex: readIndex(body, 20),
+    rejectHintTerm: readTerm(body, 28),
+  }
+}
+
+function readHeartbeat(body: Buffer, { from, to }: MessageRoute): Message {
+  assertBodyBytes(body, headBytesOf.heartbeat)
+  assertNoFlags(body)
+  const commitIndex = readIndex(body, 12)
+  const context = readPosition(body, 20)
+  return { kind: 'heartbeat', from, to, term: readTerm(body, 4), commitIndex, context }
+}
+
+function readHeartbeatResponse(body: Buffer, { from, to }: MessageRoute): Message {
+  assertBodyBytes(body, headBytesOf['heartbeat-response'])
+  assertNoFlags(body)
+  const context = readPosition(body, 12)
+  return { kind: 'heartbeat-response', from, to, term: readTerm(body, 4), context }
+}
+
+// Log matching needs more than intact frames: they must stand where the message says (Raft §5.3).
+function assertFollows(entries: EntryRange, prevIndex: LogIndex, term: Term): void {
+  const lastTerm = entries.runs.at(-1)?.term ?? 0
+  if (entries.firstIndex === prevIndex + 1 && lastTerm <= term) return
+  const { firstIndex } = entries
+  const message = `frames from index ${firstIndex} to term ${lastTerm} do not follow index ${prevIndex} in term ${term}`
+  throw new ClustorError('ERR_PROTOCOL', message, {
+    fields: { firstIndex, prevIndex, lastTerm, term },
+  })
+}
+
+function readRejected(body: Buffer): boolean {
+  const flags = body[1] ?? 0
+  if (flags > rejectedFlag) throw unknownFlags(body)
+  return flags === rejectedFlag
+}
+
+function assertNoFlags(body: Buffer): void {
+  if (body[1] !== 0) throw unknownFlags(body)
+}
+
+const unknownFlags = (body: Buffer): ClustorError =>
+  new ClustorError(
+    'ERR_PROTOCOL',
+    `type ${describeType(body[0] ?? 0)} has unknown flags ${body[1] ?? 0}`,
+  )
+
+const readTerm = (body: Buffer, offset: number): Term => readPosition(body, offset) as Term
+const readIndex = (body: Buffer, offset: number): LogIndex => readPosition(body, offset) as LogIndex
