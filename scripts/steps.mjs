@@ -98,15 +98,17 @@ function countsOf(line) {
   return { passed, failed }
 }
 
-/** ava closes with `12 tests passed` and, apart, failures, uncaught exceptions, rejections and timeouts. */
+/** ava marks each test and closes with `12 tests passed`, or with failures, uncaught exceptions, rejections and timeouts. */
 function avaCounts(text) {
-  const sum = (pattern) =>
-    [...text.matchAll(pattern)].reduce((total, match) => total + Number(match[1]), 0)
-  const passed = sum(/^\s*(\d+) tests? passed$/gm)
-  const failed = sum(
-    /^\s*(\d+) (?:tests? failed|hooks? failed|uncaught exceptions?|unhandled rejections?)$/gm,
+  const failurePattern =
+    /^\s*(\d+) (?:tests?|hooks?|uncaught exceptions?|unhandled rejections?)(?: failed)?$/gm
+  const failed = [...text.matchAll(failurePattern)].reduce(
+    (total, match) => total + Number(match[1]),
+    0,
   )
-  return passed + failed === 0 ? null : { passed, failed }
+  const passed = [...text.matchAll(/^\s*✔ /gm)].length
+  const isAva = /^\s*─$/m.test(text)
+  return isAva ? { passed, failed } : null
 }
 
 /** ctest closes with `100% tests passed, 0 tests failed out of 12`. */
