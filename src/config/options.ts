@@ -192,12 +192,40 @@ export const optionTable = {
     300_000,
     'Longest pause between two attempts.',
   ),
+  peerSilenceMsMax: milliseconds(
+    'transport',
+    3_000,
+    100,
+    600_000,
+    'Silence, pings unanswered, after which a connection to a peer counts as lost.',
+  ),
   clientConnectionsMax: count(
     'transport',
     1_024,
     1,
     65_536,
     'Client connections that a node accepts.',
+  ),
+  connectionRequestsMax: count(
+    'transport',
+    4_096,
+    1,
+    1_000_000,
+    'Requests of one client connection under way before no more of it is read.',
+  ),
+  connectionRequestBytesMax: bytes(
+    'transport',
+    32 * MiB,
+    64 * KiB,
+    4 * GiB,
+    'Bytes of such requests before no more of the connection is read.',
+  ),
+  connectionBacklogBytesMax: bytes(
+    'transport',
+    4 * MiB,
+    64 * KiB,
+    1 * GiB,
+    'Bytes of answers that a client has not taken before no more of its connection is read.',
   ),
 
   // Remote clients
@@ -216,12 +244,19 @@ export const optionTable = {
     'First pause before a request is tried again; doubled each time, with jitter.',
   ),
   retryMsMax: milliseconds('client', 500, 1, 300_000, 'Longest pause between two attempts.'),
+  inflightProposalsMax: count(
+    'client',
+    1_024,
+    1,
+    16_384,
+    'Proposals of one session under way; more wait in the client.',
+  ),
   inflightRequestsMax: count(
     'client',
     16_384,
     1,
     1_000_000,
-    'Requests of one client that may be under way; more are refused with ERR_BUSY.',
+    'Requests of one client that may be under way or waiting; more are refused with ERR_BUSY.',
   ),
   inflightRequestBytesMax: bytes(
     'client',
