@@ -9,10 +9,10 @@ const initialEntries = 256
 export class AppendBuffer {
   #bytes = Buffer.allocUnsafeSlow(initialBytes)
   #byteCount = 0
-  #byteLengths = new Uint32Array(initialEntries)
+  #byteLengths: Uint32Array = new Uint32Array(initialEntries)
   #entryCount = 0
   /** Entries per write. */
-  #counts = new Uint32Array(initialEntries)
+  #counts: Uint32Array = new Uint32Array(initialEntries)
   #writeCount = 0
 
   get byteCount(): number {
