@@ -1,5 +1,5 @@
 // npm run verify: reads everything, changes nothing, and reports everything that is wrong.
-// npm run fix: formats C++, TypeScript and scripts, and applies what ESLint can mend by itself.
+// npm run fix: applies what ESLint can mend by itself, formats, and writes the table of docs/testing.md.
 
 import { readdirSync } from 'node:fs'
 import path from 'node:path'
@@ -8,9 +8,10 @@ import { packageRoot, runSteps } from './steps.mjs'
 const cppFiles = filesBelow('native').filter((file) => /\.(cc|h)$/.test(file))
 
 const fixes = [
+  { name: 'table of docs/testing.md', command: ['node', 'scripts/test-table.mjs'] },
+  { name: 'eslint', command: ['eslint', '--fix', '.'] },
   { name: 'prettier', command: ['prettier', '--write', '--log-level', 'warn', '.'] },
   { name: 'clang-format', command: ['clang-format', '-i', ...cppFiles] },
-  { name: 'eslint', command: ['eslint', '--fix', '.'] },
 ]
 
 const checks = [
