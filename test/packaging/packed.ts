@@ -13,10 +13,15 @@ interface RunResult {
   readonly output: string
 }
 
-/** A folder of a user who has Node.js and npm but no compiler: a path with spaces and umlauts, a PATH with three programs. */
+type Run = (program: string, ...programArguments: string[]) => RunResult
+
+/** A folder of a user, with spaces and umlauts in its path. */
 export interface Consumer {
   readonly directory: string
-  readonly run: (program: string, ...programArguments: string[]) => RunResult
+  /** Runs a program with node, npm and sh in reach, and nothing else. */
+  readonly run: Run
+  /** Runs a program with everything in reach that this machine has. */
+  readonly runWithCompiler: Run
 }
 
 /** A new temporary folder whose name programs easily trip over. */
@@ -44,6 +49,8 @@ export function emptyConsumer(parent: string): Consumer {
     directory,
     run: (program, ...programArguments) =>
       runIn(directory, binaries, path.join(binaries, program), programArguments),
+    runWithCompiler: (program, ...programArguments) =>
+      runIn(directory, process.env['PATH'] ?? '', program, programArguments),
   }
 }
 

@@ -25,6 +25,14 @@ interface Context {
 const test = anyTest as TestFn<Context>
 const prebuildFolder = `prebuilds/${process.platform}-${process.arch}`
 
+/** A program of a user: opens a log, appends, reads back. */
+const writeAndRead = `
+  import { DurableLog } from 'clustor/log'
+  const { log } = await DurableLog.open({ directory: 'ein Log' })
+  const { index } = await log.append(Buffer.from('hello'))
+  for await (const entry of log.read({ from: index })) console.log(Buffer.from(entry.payload).toString())
+  await log.close()`
+
 test.before('pack the checkout and install the tarball', async (t) => {
   t.timeout(600_000)
   const folder = awkwardFolder()
@@ -88,14 +96,7 @@ test('all three entry points load without a compiler in reach', (t) => {
 })
 
 test('a log can be written and read back with the prebuilt binary', (t) => {
-  const script = `
-    import { DurableLog } from 'clustor/log'
-    const { log } = await DurableLog.open({ directory: 'ein Log' })
-    const { index } = await log.append(Buffer.from('hello'))
-    for await (const entry of log.read({ from: index })) console.log(Buffer.from(entry.payload).toString())
-    await log.close()`
-
-  const run = t.context.consumer.run('node', '--input-type=module', '--eval', script)
+  const run = t.context.consumer.run('node', '--input-type=module', '--eval', writeAndRead)
 
   t.is(run.output.trim(), 'hello')
 })
@@ -157,4 +158,15 @@ test('a release stages one package for each platform', (t) => {
       path.join(stage, `npm/linux-${process.arch}-gnu/clustor.linux-${process.arch}-gnu.node`),
     ),
   )
+})
+
+test('where there is no prebuilt binary the installed package compiles its own', (t) => {
+  const { consumer } = t.context
+  rmSync(path.join(consumer.directory, 'node_modules/clustor/prebuilds'), { recursive: true })
+
+  const build = consumer.runWithCompiler('npm', 'explore', 'clustor', '--', 'npm run build:native')
+  const load = consumer.run('node', '--input-type=module', '--eval', writeAndRead)
+
+  t.is(build.exitCode, 0, build.output)
+  t.is(load.output.trim(), 'hello')
 })
