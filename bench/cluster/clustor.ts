@@ -67,10 +67,12 @@ export class ClustorSystem implements LoadedSystem {
     const stores = this.#clients.slice(0, connections).map((client) => client.keyValue(partition))
     const value = Buffer.alloc(shape.payloadBytes, 'x')
     let [sent, cpuSeconds] = [0, 0]
-    const put = async (client: number): Promise<unknown> => {
+    const put = (client: number): Promise<unknown> => {
       const store = stores[client % connections]
       sent += 1
-      return store?.put(`k${String(sent % keyCount).padStart(8, '0')}`, value)
+      return store === undefined
+        ? Promise.reject(new Error('no connection'))
+        : store.put(`k${String(sent % keyCount).padStart(8, '0')}`, value)
     }
     const result = await runClosedLoop({
       clients: shape.clients,

@@ -4,7 +4,7 @@ import type { ClientFlags } from './flags.js'
 
 /** Connects to the cluster that the flags name.
  *  @throws ERR_UNAVAILABLE when no endpoint answers in time. */
-export async function connect(flags: ClientFlags, context: CommandContext): Promise<Client> {
+export function connect(flags: ClientFlags, context: CommandContext): Promise<Client> {
   return Client.connect({
     endpoints: flags.endpoints,
     requestTimeoutMs: flags.timeout,

@@ -62,7 +62,7 @@ export async function loadRound(round: Round): Promise<LoadSummary> {
     prefix: round.prefix,
     window,
     fromLine: 1,
-    put: async (key, value) => round.store.put(key, value),
+    put: (key, value) => round.store.put(key, value),
     onMalformed: (line) => {
       throw malformedLineError(round.file, line)
     },
@@ -80,16 +80,16 @@ export async function loadWhileKilling(plan: KillPlan): Promise<KillReport> {
   const killAfter = linesInFile + Math.floor(linesInFile * 1.5)
   const pauses = new PauseMeter()
   let sent = plan.acknowledged.length
-  let kill: Kill | null = null
+  const kills: Kill[] = []
   const onAcknowledged = (line: AcknowledgedLine): void => {
     plan.acknowledged.push(line)
     pauses.acknowledged()
-    if (kill === null && plan.acknowledged.length >= killAfter) {
-      kill = killLeader(plan, sent - plan.acknowledged.length)
+    if (kills.length === 0 && plan.acknowledged.length >= killAfter) {
+      kills.push(killLeader(plan, sent - plan.acknowledged.length))
     }
   }
   const store: Store = {
-    put: async (key, value) => {
+    put: (key, value) => {
       sent += 1
       return plan.store.put(key, value)
     },
@@ -97,10 +97,9 @@ export async function loadWhileKilling(plan: KillPlan): Promise<KillReport> {
   for (let round = 1, after = 0; after < roundsAfterKill; round += 1) {
     const prefix = `tour/${String(round).padStart(2, '0')}/`
     await loadRound({ file: plan.file, prefix, store, onAcknowledged, signal: plan.signal })
-    if (kill !== null) after += 1
+    if (kills.length > 0) after += 1
   }
-  // Assigned in the callback, where the compiler does not look.
-  return report(plan, kill as Kill | null, pauses)
+  return report(plan, kills[0], pauses)
 }
 
 interface Kill {
@@ -131,8 +130,12 @@ async function watchElection(plan: KillPlan, killedAt: number): Promise<Election
   }
 }
 
-async function report(plan: KillPlan, kill: Kill | null, pauses: PauseMeter): Promise<KillReport> {
-  if (kill === null) throw new Error('the load ended before the kill')
+async function report(
+  plan: KillPlan,
+  kill: Kill | undefined,
+  pauses: PauseMeter,
+): Promise<KillReport> {
+  if (kill === undefined) throw new Error('the load ended before the kill')
   const { leader, electionMs } = await kill.newLeader
   return {
     killed: plan.leader.nodeId,

@@ -13,7 +13,7 @@ export function fileLayer(text: string, path: string): ConfigLayer {
   const lines = keyLines(text)
   const source = (name: string): string => {
     const line = lines.get(name) ?? lines.get(`options.${name}`) ?? lines.get(`[${name}`)
-    return line === undefined ? path : `${path}:${String(line)}`
+    return line === undefined ? path : `${path}:${line}`
   }
   if (typeof options !== 'object' || options === null || Array.isArray(options)) {
     throw new ClustorError('ERR_INVALID_ARGUMENT', `${source('options')}: options must be a table`)
@@ -65,7 +65,7 @@ function parseToml(text: string, path: string): Record<string, unknown> {
   } catch (error) {
     if (!(error instanceof TomlError)) throw error
     const [reason = 'not TOML'] = error.message.split('\n')
-    const place = `${path}:${String(error.line)}:${String(error.column)}`
+    const place = `${path}:${error.line}:${error.column}`
     throw new ClustorError('ERR_INVALID_ARGUMENT', `${place}: ${reason}`, {
       cause: error,
       fields: { path, line: error.line, column: error.column },

@@ -25,7 +25,7 @@ type OptionValue = number | string | boolean
 /** Merges layers over the defaults; a later layer wins.
  *  @throws ERR_INVALID_ARGUMENT naming the option, its value, its source and the bounds; for an unknown name, the near miss. */
 export function resolveOptions(layers: readonly OptionLayer[]): Options {
-  return merge(optionNames, layers)
+  return merge(optionNames, layers) as Options
 }
 
 /** The same for the options of some groups only; the names of other groups are refused as unknown. */
@@ -34,10 +34,8 @@ export function resolveGroup<Group extends OptionGroup>(
   layers: readonly OptionLayer[],
 ): OptionsOf<Group> {
   const wanted: readonly OptionGroup[] = groups
-  return merge(
-    optionNames.filter((name) => wanted.includes(optionTable[name].group)),
-    layers,
-  )
+  const names = optionNames.filter((name) => wanted.includes(optionTable[name].group))
+  return merge(names, layers) as OptionsOf<Group>
 }
 
 /** Reads one value as the option wants it.
@@ -74,10 +72,7 @@ export function formatOption(row: OptionRow, value: OptionValue): string {
     : String(value)
 }
 
-function merge<Result extends Partial<Options>>(
-  names: readonly OptionName[],
-  layers: readonly OptionLayer[],
-): Result {
+function merge(names: readonly OptionName[], layers: readonly OptionLayer[]): Partial<Options> {
   const known = new Set<string>(names)
   const values = new Map<string, OptionValue>(
     names.map((name) => [name, optionTable[name].default]),
@@ -93,8 +88,8 @@ function merge<Result extends Partial<Options>>(
     }
   }
   checkTogether(values, given)
-  // Every name has a value of its row's type: the defaults have, and readOption returns nothing else.
-  return Object.fromEntries(values) as Result
+  // Every value has its row's type: the defaults have, and readOption returns nothing else.
+  return Object.fromEntries(values) as Partial<Options>
 }
 
 function unknownOption(name: string, names: readonly OptionName[], source: string): ClustorError {
@@ -137,7 +132,7 @@ function formatNumber(row: NumberRow, value: number): string {
 }
 
 function refusal(name: string, value: unknown, source: string, wanted: string): ClustorError {
-  const message = `${name} in ${source} is ${JSON.stringify(value) ?? String(value)}; it must be ${wanted}`
+  const message = `${name} in ${source} is ${JSON.stringify(value)}; it must be ${wanted}`
   return new ClustorError('ERR_INVALID_ARGUMENT', message, {
     fields: { option: name, value, source, wanted },
   })

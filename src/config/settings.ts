@@ -100,7 +100,7 @@ function membersFromText(setting: string, value: unknown, source: string): Recor
 function checkDistinct(members: readonly Member[], source: string): void {
   const seen = new Map<string, string>()
   for (const member of members) {
-    const taken = [member.listen, member.clientListen, `replica ${String(member.replica)}`]
+    const taken = [member.listen, member.clientListen, `replica ${member.replica}`]
     for (const thing of taken) {
       const other = seen.get(thing)
       if (other !== undefined) {

@@ -37,5 +37,5 @@ function parseWithUnit(text: string, units: Readonly<Record<string, number>>): n
 function withLargestUnit(value: number, units: Readonly<Record<string, number>>): string {
   const fitting = Object.entries(units).filter(([, factor]) => value % factor === 0)
   const [unit, factor] = (value === 0 ? fitting.at(0) : fitting.at(-1)) ?? ['', 1]
-  return `${String(value / factor)} ${unit}`.trim()
+  return `${value / factor} ${unit}`.trim()
 }

@@ -23,7 +23,7 @@ const sizes = [
 ]
 
 for (const { text, bytes } of sizes) {
-  test(`the size "${text}" reads as ${String(bytes)}`, (t) => {
+  test(`the size "${text}" reads as ${bytes}`, (t) => {
     t.is(parseBytes(text), bytes)
   })
 }
@@ -38,7 +38,7 @@ const durations = [
 ]
 
 for (const { text, ms } of durations) {
-  test(`the duration "${text}" reads as ${String(ms)}`, (t) => {
+  test(`the duration "${text}" reads as ${ms}`, (t) => {
     t.is(parseDuration(text), ms)
   })
 }

@@ -62,7 +62,7 @@ async function load(file: string, flags: LoadFlags, context: CommandContext): Pr
     prefix: flags.prefix ?? `${file === '-' ? 'stdin' : basename(file)}/`,
     window: flags.window,
     fromLine: flags.fromLine,
-    put: async (key, value) => client.keyValue(flags.partition).put(key, value),
+    put: (key, value) => client.keyValue(flags.partition).put(key, value),
     onMalformed: (line) => {
       const refusal = malformedLineError(file, line)
       if (flags.onError === 'stop') throw refusal
