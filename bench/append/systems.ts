@@ -1,0 +1,26 @@
+import { join } from 'node:path'
+import { DurableLog } from '../../src/log.js'
+import { JsGroupCommit } from './js-group-commit.js'
+
+/** What takes durable appends. */
+export interface AppendSystem {
+  /** Resolves when the payload is durable. */
+  append(payload: Uint8Array): Promise<unknown>
+  close(): Promise<void>
+}
+
+/** The systems of `bench append`. */
+export const appendSystems = ['strict', 'group', 'js-group-commit'] as const
+
+/** `strict` and `group` are `DurableLog` with that durability. */
+export type AppendSystemName = (typeof appendSystems)[number]
+
+/** Opens a system with files of its own inside the directory. */
+export async function openAppendSystem(
+  name: AppendSystemName,
+  directory: string,
+): Promise<AppendSystem> {
+  if (name === 'js-group-commit') return await JsGroupCommit.open(join(directory, name))
+  const { log } = await DurableLog.open({ directory: join(directory, name), durability: name })
+  return log
+}
