@@ -48,10 +48,18 @@ export function becomeLeader(state: CoreState): void {
   state.heartbeatElapsedTicks = 0
   state.role = 'leader'
   state.leader = state.id
-  state.tracker.progressOf(state.id)?.becomeReplicate()
+  leadOneself(state)
   const noop = { term: state.term, kind: entryKinds.noop, count: 1 }
   state.log.appendRuns([noop], Uint32Array.of(state.limits.noopBytes))
   state.noopIndex = state.log.lastIndex
+}
+
+/** A leader needs no probe of its own log, and always hears itself. */
+function leadOneself({ tracker, id }: CoreState): void {
+  const progress = tracker.progressOf(id)
+  if (progress === undefined) return
+  progress.becomeReplicate()
+  progress.recentActive = true
 }
 
 /** Raises the term. The vote is cleared only with it: stepping down within a term keeps the vote given in it. */

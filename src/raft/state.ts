@@ -129,8 +129,9 @@ function releaseUncommitted(state: CoreState, index: number): void {
 function assertRecovered({ hardState, appliedIndex }: RecoveredState, log: LogView): void {
   const { commitIndex, term } = hardState
   const { firstIndex, lastIndex, last } = log
+  const hasEntries = firstIndex <= lastIndex
   invariant(commitIndex <= lastIndex, 'R3', { commitIndex, lastIndex })
   invariant(appliedIndex <= lastIndex, 'R3', { appliedIndex, lastIndex })
   invariant(appliedIndex >= firstIndex - 1, 'R3', { appliedIndex, firstIndex })
-  invariant(last.term <= term, 'R9', { lastTerm: last.term, term })
+  invariant(!hasEntries || last.term <= term, 'R9', { lastTerm: last.term, term })
 }

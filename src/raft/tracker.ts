@@ -57,9 +57,9 @@ export class Tracker {
   takeQuorumActive(self: ReplicaId): boolean {
     const result = jointVoteResult(
       this.voters,
-      (id) => id === self || this.#progress.get(id)?.recentActive === true,
+      (id) => this.#progress.get(id)?.recentActive === true,
     )
-    for (const progress of this.#progress.values()) progress.recentActive = false
+    for (const [id, progress] of this.#progress) progress.recentActive = id === self
     return result === 'vote-won'
   }
 

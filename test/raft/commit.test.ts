@@ -1,5 +1,5 @@
 import test from 'ava'
-import { asReplica } from '../../src/base/ids.js'
+import { asIndex, asReplica } from '../../src/base/ids.js'
 import { cluster, clusterOf } from './support/cluster.js'
 import { append, appendResponse } from './support/messages.js'
 
@@ -50,7 +50,7 @@ test('R06: the late completion of an overwritten entry does not vouch for its su
 
   const durable = writes.map((write) => {
     if (write !== undefined) replica.core.acknowledge(write)
-    return replica.core.status().durableIndex as number
+    return replica.core.status().durableIndex
   })
 
   t.deepEqual(durable, [1, 1, 2])
@@ -65,7 +65,7 @@ test('R06: within one term a completion vouches only for what is still in the lo
 
   if (first !== undefined) replica.core.acknowledge(first)
 
-  t.is(replica.core.status().durableIndex as number, 2)
+  t.is(replica.core.status().durableIndex, asIndex(2))
 })
 
 test('acknowledging a later write acknowledges the earlier ones', (t) => {
@@ -77,7 +77,7 @@ test('acknowledging a later write acknowledges the earlier ones', (t) => {
 
   if (second !== undefined) replica.core.acknowledge(second)
 
-  t.is(replica.core.status().durableIndex as number, 2)
+  t.is(replica.core.status().durableIndex, asIndex(2))
 })
 
 test('an acknowledgement of a write that was never handed out stops the core', (t) => {
@@ -115,7 +115,7 @@ test('R07: with applyBeforeDurable off, entries are applied only when they are d
   t.like(leader.core.status(), { commitIndex: 2, appliedIndex: 1 })
   leader.settle()
   t.like(leader.core.status(), { commitIndex: 2, appliedIndex: 2 })
-  t.is(single.core.status().appliedIndex as number, 1)
+  t.is(single.core.status().appliedIndex, asIndex(1))
 })
 
 test("a leader's own entries count only when they are durable", (t) => {

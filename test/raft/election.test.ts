@@ -1,4 +1,7 @@
 import test from 'ava'
+import { asIndex, asReplica, asTerm } from '../../src/base/ids.js'
+import { SeededRandom } from '../../src/base/random.js'
+import { Core } from '../../src/raft/core.js'
 import { cluster, clusterOf } from './support/cluster.js'
 import {
   append,
@@ -86,12 +89,12 @@ test('E03: a replica that was cut off does not raise the term, and its return di
 
   three.heal().tick(40)
 
-  t.is(three.replica(3).core.status().term as number, 1)
+  t.is(three.replica(3).core.status().term, asTerm(1))
   t.deepEqual(
     three.leaders.map(({ id }) => id as number),
     [1],
   )
-  t.is(three.replica(3).core.status().commitIndex as number, 2)
+  t.is(three.replica(3).core.status().commitIndex, asIndex(2))
 })
 
 test('E04: a pre-vote is ignored by whoever heard a leader lately', (t) => {
@@ -147,7 +150,7 @@ test('E06: a leader that hears a quorum stays, however long', (t) => {
   three.tick(500)
 
   t.true(three.replica(1).isLeader)
-  t.is(three.replica(1).core.status().term as number, 1)
+  t.is(three.replica(1).core.status().term, asTerm(1))
 })
 
 test('E10: a vote that is refused does not put off the own campaign', (t) => {
@@ -198,12 +201,8 @@ for (const message of [requestVote({ from: 9, term: 7 }), preVote({ from: 9, ter
 }
 
 test('E12: a replica outside the configuration never campaigns', (t) => {
-  const outsider = cluster(3).replica(1)
-  const core = new (outsider.core.constructor as typeof import('../../src/raft/core.js').Core)({
-    id: 9 as never,
-    voters: [1, 2, 3] as never[],
-    random: { nextUint32: () => 0 },
-  })
+  const voters = [1, 2, 3].map(asReplica)
+  const core = new Core({ id: asReplica(9), voters, random: new SeededRandom(1) })
 
   for (let i = 0; i < 100; i++) core.tick()
   core.campaign()

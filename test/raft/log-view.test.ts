@@ -84,7 +84,10 @@ const conflicts = [
 
 for (const { name, log, first, terms, expected } of conflicts) {
   test(`the first missing entry of a range with ${name} is ${expected}`, (t) => {
-    t.is(logOf(log).firstMissing(range(first, terms)) as number | undefined, expected)
+    t.is<number | undefined, number | undefined>(
+      logOf(log).firstMissing(range(first, terms)),
+      expected,
+    )
   })
 }
 

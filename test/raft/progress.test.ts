@@ -1,5 +1,5 @@
 import test from 'ava'
-import { asReplica } from '../../src/base/ids.js'
+import { asIndex, asReplica } from '../../src/base/ids.js'
 import { Inflights } from '../../src/raft/inflights.js'
 import { Progress } from '../../src/raft/progress.js'
 
@@ -18,7 +18,7 @@ test('a probe carries entries once and then waits', (t) => {
   progress.sentAppend(2, 80, 0)
 
   t.true(progress.paused)
-  t.is(progress.nextIndex as number, 5)
+  t.is(progress.nextIndex, asIndex(5))
 })
 
 test('replication runs ahead until the window is full of messages', (t) => {
@@ -31,7 +31,7 @@ test('replication runs ahead until the window is full of messages', (t) => {
 
   t.true(progress.paused)
   t.false(progress.admitsEntries)
-  t.is(progress.nextIndex as number, 9)
+  t.is(progress.nextIndex, asIndex(9))
 })
 
 test('replication runs ahead until the window is full of bytes', (t) => {
@@ -99,7 +99,7 @@ for (const { name, next, rejected, hint, taken, expected } of rejections) {
     const progress = new Progress(asReplica(2), next, window)
 
     t.is(progress.reject(rejected, hint), taken)
-    t.is(progress.nextIndex as number, expected)
+    t.is(progress.nextIndex, asIndex(expected))
   })
 }
 
@@ -109,7 +109,7 @@ test('a rejection while replicating goes back to the match index, unless it is s
 
   t.false(progress.reject(3, 0))
   t.true(progress.reject(7, 0))
-  t.is(progress.nextIndex as number, 5)
+  t.is(progress.nextIndex, asIndex(5))
 })
 
 test('a commit index is told early only if it can move the follower on', (t) => {

@@ -1,5 +1,5 @@
 import test from 'ava'
-import { asReplica } from '../../src/base/ids.js'
+import { asIndex, asReplica } from '../../src/base/ids.js'
 import { cluster, clusterOf } from './support/cluster.js'
 import { append, appendResponse, heartbeat } from './support/messages.js'
 import type { TestReplica } from './support/replica.js'
@@ -112,7 +112,7 @@ test('R05: nothing of a compacted log is taken for a conflict', (t) => {
 
   replica.step(append({ term: 2, prevIndex: 0, terms: [1, 1, 2] }))
 
-  t.is(replica.core.status().commitIndex as number, 3)
+  t.is(replica.core.status().commitIndex, asIndex(3))
 })
 
 test('R05: a late append from below the commit index is answered with the commit index', (t) => {
@@ -153,7 +153,7 @@ test('R08: lost acknowledgements do not stop the flow: a heartbeat answer brings
 
   three.heal().tick(6)
 
-  t.is(three.replica(3).core.status().commitIndex as number, 7)
+  t.is(three.replica(3).core.status().commitIndex, asIndex(7))
   t.like(three.replica(1).core.status().progress[2], { paused: false, inflightMessages: 0 })
 })
 
@@ -185,11 +185,11 @@ test('R09: a commit index that one follower missed reaches it with the next hear
   three.block((m) => m.to === asReplica(3) && m.kind === 'append-entries' && m.entries === null)
   three.replica(1).propose(40)
   three.settle()
-  t.is(three.replica(3).core.status().commitIndex as number, 1)
+  t.is(three.replica(3).core.status().commitIndex, asIndex(1))
 
   three.tick(5)
 
-  t.is(three.replica(3).core.status().commitIndex as number, 2)
+  t.is(three.replica(3).core.status().commitIndex, asIndex(2))
 })
 
 test('a heartbeat never tells a follower to commit what it does not hold', (t) => {

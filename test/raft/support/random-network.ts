@@ -155,18 +155,22 @@ export class RandomNetwork {
 
   #requireProgress(): void {
     this.#groups = this.#groups.map(() => 0)
-    let target: number | undefined
+    let target = { term: 0, index: Infinity }
     for (let ticks = 0; ticks < livenessTicks; ticks++) {
       for (const replica of this.#replicas) replica.tick(1)
       this.#quiesce()
-      const leader = this.#replicas.find((replica) => replica.isLeader)
-      if (target === undefined && leader !== undefined) {
-        const result = leader.propose(40)
-        if (result.kind === 'accepted') target = result.lastIndex
+      const result = this.#newestLeader()?.propose(40)
+      if (result?.kind === 'accepted' && result.term > target.term) {
+        target = { term: result.term, index: result.lastIndex }
       }
-      if (target !== undefined && this.#allApplied(target)) return
+      if (this.#allApplied(target.index)) return
     }
     throw new Error(`nothing was committed within ${livenessTicks} ticks after the healing`)
+  }
+
+  #newestLeader(): TestReplica | undefined {
+    const leaders = this.#replicas.filter((replica) => replica.isLeader)
+    return leaders.sort((a, b) => b.core.status().term - a.core.status().term)[0]
   }
 
   #allApplied(index: number): boolean {

@@ -1,0 +1,89 @@
+import test from 'ava'
+import { Interaction } from './interaction.js'
+import { quorumVerbs } from './quorum.js'
+import { parseScript, type Directive } from './script.js'
+
+const only = (text: string): Directive => {
+  const [directive] = parseScript(text)
+  if (directive === undefined) throw new Error('no directive')
+  return directive
+}
+
+test('a directive has a verb, arguments, input lines and expected lines', (t) => {
+  const text = '# a comment\n\nverb word key=value list=(1, 2 3)\ninput\n----\nfirst\nsecond\n\n'
+
+  t.deepEqual(parseScript(text), [
+    {
+      line: 3,
+      verb: 'verb',
+      args: [
+        { key: 'word', values: [] },
+        { key: 'key', values: ['value'] },
+        { key: 'list', values: ['1', '2', '3'] },
+      ],
+      input: ['input'],
+      expected: ['first', 'second'],
+    },
+  ])
+})
+
+test('an output with blank lines stands between double fences', (t) => {
+  const text = 'one\n----\n----\na\n\nb\n----\n----\n\ntwo\n----\nok\n'
+
+  t.deepEqual(
+    parseScript(text).map(({ verb, expected }) => [verb, ...expected]),
+    [
+      ['one', 'a', '', 'b'],
+      ['two', 'ok'],
+    ],
+  )
+})
+
+test('a command without dashes is refused with its line', (t) => {
+  t.throws(() => parseScript('\nverb\n'), { message: 'line 2: a command without ----' })
+})
+
+test('the drawing of a quorum ranks the known positions and marks the unknown', (t) => {
+  const output = quorumVerbs['committed']?.(only('committed cfg=(1,2,3) idx=(7,_,9)\n----\n'))
+
+  t.is(
+    output,
+    [
+      '       idx',
+      'x>       7    (id=1)',
+      '?        0    (id=2)',
+      'xx>      9    (id=3)',
+      '7',
+    ].join('\n'),
+  )
+})
+
+test('the interaction environment shows a whole election of a single voter', (t) => {
+  const environment = new Interaction()
+  const outputs = parseScript(
+    'add-nodes 1 voters=(1) index=3\n----\n\ncampaign 1\n----\n\nstabilize\n----\n\n',
+  ).map((directive) => environment.run(directive))
+
+  t.deepEqual(outputs[2]?.split('\n'), [
+    '> 1 handling Ready',
+    '  Ready MustSync=true:',
+    '  Lead:0 State:StateCandidate',
+    '  HardState Term:1 Vote:1 Commit:3',
+    '> 1 handling Ready',
+    '  Ready MustSync=true:',
+    '  Lead:1 State:StateLeader',
+    '  Entries:',
+    '  1/4 EntryNormal ""',
+    '> 1 handling Ready',
+    '  Ready MustSync=false:',
+    '  HardState Term:1 Vote:1 Commit:4',
+    '  CommittedEntries:',
+    '  1/4 EntryNormal ""',
+  ])
+})
+
+test('a command that is not known says so', (t) => {
+  t.throws(() => new Interaction().run(only('transfer-leadership from=1 to=2\n----\n')), {
+    message: 'unknown command transfer-leadership',
+  })
+})
