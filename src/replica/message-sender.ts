@@ -1,4 +1,5 @@
-import type { LogIndex, ReplicaId, Term } from '../base/ids.js'
+import type { ReplicaId, Term } from '../base/ids.js'
+import { asIndex } from '../base/ids.js'
 import type { EntryRange } from '../raft/entry-range.js'
 import type { AppendEntries, Message } from '../raft/messages.js'
 import type { PeerMessage } from '../transport/transport.js'
@@ -73,7 +74,7 @@ export class MessageSender {
     const batch =
       latest?.firstIndex === firstIndex && latest.lastIndex === lastIndex
         ? this.#latest
-        : this.#source.recent(firstIndex, lastIndex, Infinity)
+        : this.#source.recent(firstIndex, lastIndex, Number.MAX_SAFE_INTEGER)
     if (batch?.range.lastIndex !== lastIndex) return false
     this.#latest = batch
     this.#ports.send({ message, frames: batch.bytes })
@@ -94,7 +95,7 @@ export class MessageSender {
     try {
       const { entries } = message
       if (entries === null) return
-      const bytes = await this.#readAll(entries.firstIndex, entries.lastIndex)
+      const bytes = await this.#readAll(entries)
       // The read took a while: what is not this leadership's own is not sent any more.
       if (this.#ports.leadingTerm() !== message.term) this.#waiting.delete(message.to)
       else {
@@ -106,14 +107,16 @@ export class MessageSender {
     }
   }
 
-  async #readAll(firstIndex: LogIndex, lastIndex: LogIndex): Promise<Uint8Array> {
+  async #readAll({ firstIndex, lastIndex, byteLengths }: EntryRange): Promise<Uint8Array> {
+    // The core bounds an append (appendBytesMax), so this fits in memory.
+    const bytesMax = byteLengths.reduce((sum, byteLength) => sum + byteLength, 0)
     const parts: Uint8Array[] = []
     for (let next = firstIndex; next <= lastIndex;) {
       const batch =
-        this.#source.recent(next, lastIndex, Infinity) ??
-        (await this.#source.read(next, lastIndex, Infinity))
+        this.#source.recent(next, lastIndex, bytesMax) ??
+        (await this.#source.read(next, lastIndex, bytesMax))
       parts.push(batch.bytes)
-      next = (batch.range.lastIndex + 1) as LogIndex
+      next = asIndex(batch.range.lastIndex + 1)
     }
     return parts.length === 1 && parts[0] !== undefined ? parts[0] : Buffer.concat(parts)
   }

@@ -13,7 +13,7 @@
  *  6. A commit index alone is not worth a sync: it rides on the next write.
  *
  *  Writes are pipelined and complete in the order in which they were queued. */
-import type { ClustorError } from '../base/errors.js'
+import type { ClustorError, ErrorCode } from '../base/errors.js'
 import type { LogIndex, ReplicaId } from '../base/ids.js'
 import { invariant } from '../base/invariant.js'
 import type { Message } from '../raft/messages.js'
@@ -36,6 +36,13 @@ export interface ExecutorPorts {
   /** The log takes no more writes: the replica must stop. */
   failed(error: ClustorError): void
 }
+
+/** Failures after which nothing was written and a later attempt may succeed. */
+const shortages: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'ERR_DISK_FULL',
+  'ERR_QUOTA_EXCEEDED',
+  'ERR_TOO_MANY_FILES',
+])
 
 interface PendingWrite {
   readonly write: LogWrite
@@ -155,7 +162,7 @@ export class ReadyExecutor {
     this.#log.persist(pending.write, (error) => {
       pending.submitted = false
       if (error === null) this.#complete(pending)
-      else if (error.code === 'ERR_DISK_FULL') this.#refuse(error)
+      else if (shortages.has(error.code)) this.#refuse(error)
       else this.#ports.failed(error)
     })
   }

@@ -1,0 +1,27 @@
+import test from 'ava'
+
+import { StallGuard } from '../../src/replica/ticks.js'
+
+const stalledAt = (...times: readonly number[]): readonly boolean[] => {
+  const guard = new StallGuard(75, 0)
+  return times.map((nowMs) => guard.isStalled(nowMs))
+}
+
+test('E14: a tick after a stall does not count, the one after it does', (t) => {
+  t.deepEqual(stalledAt(10, 20, 620, 630), [false, false, true, false])
+})
+
+test('E14: a loop that is always slow still has a clock', (t) => {
+  t.deepEqual(stalledAt(100, 200, 300, 400), [true, false, true, false])
+})
+
+test('a little lateness is no stall', (t) => {
+  t.deepEqual(stalledAt(74, 148, 160), [false, false, false])
+})
+
+test('stalls are counted', (t) => {
+  const guard = new StallGuard(75, 0)
+  for (const nowMs of [100, 110, 500]) guard.isStalled(nowMs)
+
+  t.is(guard.count, 2)
+})
