@@ -51,13 +51,14 @@ interface Failure {
   readonly message: string
   readonly retryable?: boolean
   readonly outcome?: string
+  readonly fields?: Readonly<Record<string, unknown>>
 }
 
 /** What is known about a failure that can happen to everybody; null for what must not happen. */
 function describeFailure(error: unknown): Failure | null {
   if (error instanceof ClustorError) {
-    const { code, message, retryable, outcome } = error
-    return { code, message, retryable, outcome }
+    const { code, message, retryable, outcome, fields } = error
+    return { code, message, retryable, outcome, fields }
   }
   if (!(error instanceof Error) || !('code' in error) || typeof error.code !== 'string') return null
   // A failed system call of Node.js: its message says call, code and path.

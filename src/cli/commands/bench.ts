@@ -1,44 +1,97 @@
 import { tmpdir } from 'node:os'
 import type { Command } from 'commander'
 import { Option } from 'commander'
+import { formatAppendReport } from '../../../bench/append/format.js'
+import { benchAppend } from '../../../bench/append/run.js'
 import { whatIsMissing } from '../../../bench/cluster/etcd.js'
+import type { ReportTable } from '../../../bench/cluster/format.js'
 import { formatReport } from '../../../bench/cluster/format.js'
 import { benchCluster } from '../../../bench/cluster/run.js'
+import { formatFsyncReport } from '../../../bench/fsync/format.js'
+import { benchFsync } from '../../../bench/fsync/run.js'
 import { ClustorError } from '../../base/errors.js'
 import type { CommandContext } from '../context.js'
 import { readBytes, readPositive, readPositives } from '../flags.js'
 import { formatTable } from '../tables.js'
 
-interface ClusterFlags {
-  readonly clients: readonly number[]
+interface BenchFlags {
   readonly payload: number
   readonly rounds: number
-  readonly seconds: number
-  readonly connections: number
-  readonly durability: string
-  readonly against?: 'etcd'
   readonly dir: string
   readonly json?: true
 }
 
-/** `clustor bench`: measures here. */
+interface FsyncFlags extends BenchFlags {
+  readonly operations: number
+}
+
+interface AppendFlags extends BenchFlags {
+  readonly appenders: readonly number[]
+  readonly seconds: number
+}
+
+interface ClusterFlags extends BenchFlags {
+  readonly clients: readonly number[]
+  readonly seconds: number
+  readonly connections: number
+  readonly durability: string
+  readonly against?: 'etcd'
+}
+
+/** `clustor bench`: measures here. The measuring code is in bench/. */
 export function addBench(program: Command, context: CommandContext): void {
   const bench = program.command('bench').description('measure on this machine')
+  addBenchFsync(bench, context)
+  addBenchAppend(bench, context)
   addBenchCluster(bench, context)
 }
 
+function addBenchFsync(bench: Command, context: CommandContext): void {
+  const command = bench
+    .command('fsync')
+    .description('the raw system calls of this disk: one file and two, preallocated and growing')
+    .option('--operations <count>', 'durable writes of a loop in a round', readPositive, 300)
+  addBenchFlags(command, 5).action(async (flags: FsyncFlags) => {
+    const { payload: payloadBytes, rounds, operations } = flags
+    const report = await benchFsync({
+      ...surroundings(flags, context),
+      payloadBytes,
+      rounds,
+      operations,
+    })
+    print(report, formatFsyncReport, flags, context)
+  })
+}
+
+function addBenchAppend(bench: Command, context: CommandContext): void {
+  const command = bench
+    .command('append')
+    .description('DurableLog beside the raw system calls and a hand-written group commit')
+    .option(
+      '--appenders <counts>',
+      'concurrent appenders, with commas',
+      readPositives,
+      [1, 16, 256],
+    )
+    .option('--seconds <count>', 'measured seconds of a load', readPositive, 1)
+  addBenchFlags(command, 3).action(async (flags: AppendFlags) => {
+    const { payload: payloadBytes, rounds, appenders, seconds } = flags
+    const report = await benchAppend({
+      ...surroundings(flags, context),
+      payloadBytes,
+      rounds,
+      appenders,
+      seconds,
+    })
+    print(report, formatAppendReport, flags, context)
+  })
+}
+
 function addBenchCluster(bench: Command, context: CommandContext): void {
-  bench
+  const command = bench
     .command('cluster')
     .description('three node processes under clients that each wait for their answer')
-    .option(
-      '--clients <counts>',
-      'numbers of clients, with commas',
-      readPositives,
-      [1, 64, 256, 1000],
-    )
-    .option('--payload <size>', 'size of a value', readBytes, 256)
-    .option('--rounds <count>', 'rounds; medians are over them', readPositive, 3)
+    .option('--clients <counts>', 'clients, with commas', readPositives, [1, 64, 256, 1000])
     .option(
       '--seconds <count>',
       'measured seconds of a load, after one of warm-up',
@@ -56,42 +109,68 @@ function addBenchCluster(bench: Command, context: CommandContext): void {
         'etcd',
       ]),
     )
-    .option('--dir <directory>', 'where the nodes keep their data; its disk is measured', tmpdir())
-    .option('--json', 'print JSON')
-    .action(async (flags: ClusterFlags) => {
-      await runBenchCluster(flags, context)
-    })
+  addBenchFlags(command, 3).action(async (flags: ClusterFlags) => {
+    await runBenchCluster(flags, context)
+  })
 }
 
 async function runBenchCluster(flags: ClusterFlags, context: CommandContext): Promise<void> {
-  const { output, signal } = context
   const missing = flags.against === 'etcd' ? await whatIsMissing() : null
   if (missing !== null) {
     throw new ClustorError('ERR_INVALID_ARGUMENT', `--against etcd is not possible: ${missing}`)
   }
+  const { payload: payloadBytes, rounds, clients, seconds, connections } = flags
   const report = await benchCluster({
-    directory: flags.dir,
-    clients: flags.clients,
-    payloadBytes: flags.payload,
-    rounds: flags.rounds,
-    seconds: flags.seconds,
-    connections: flags.connections,
+    ...surroundings(flags, context),
+    payloadBytes,
+    rounds,
+    clients,
+    seconds,
+    connections,
     nodeFlags: [`--durability=${flags.durability}`],
     against: flags.against === undefined ? [] : [flags.against],
-    onProgress: (text) => {
-      output.note(text)
-    },
-    signal,
   })
+  print(report, formatReport, flags, context)
+}
+
+function addBenchFlags(command: Command, roundsDefault: number): Command {
+  return command
+    .option('--payload <size>', 'size of a write', readBytes, 256)
+    .option('--rounds <count>', 'rounds; medians are over them', readPositive, roundsDefault)
+    .option('--dir <directory>', 'whose disk is measured; what is made there is removed', tmpdir())
+    .option('--json', 'print JSON')
+}
+
+interface Surroundings {
+  readonly directory: string
+  readonly onProgress: (text: string) => void
+  readonly signal: AbortSignal
+}
+
+function surroundings(flags: BenchFlags, { output, signal }: CommandContext): Surroundings {
+  return { directory: flags.dir, onProgress: (text) => output.note(text), signal }
+}
+
+function print<Report>(
+  report: Report,
+  format: (report: Report) => FormattedReport,
+  flags: BenchFlags,
+  { output }: CommandContext,
+): void {
   if (flags.json) {
     output.json(report)
     return
   }
-  const { notes, tables } = formatReport(report)
+  const { notes, tables } = format(report)
   for (const note of notes) output.line(note)
   for (const { title, head, rows } of tables) {
     output.line()
     output.line(output.bold(title))
     output.line(formatTable(head, rows, output, head.slice(1)))
   }
+}
+
+interface FormattedReport {
+  readonly notes: readonly string[]
+  readonly tables: readonly ReportTable[]
 }
