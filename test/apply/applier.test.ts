@@ -92,13 +92,13 @@ for (const mode of ['at-once', 'later'] as const) {
   })
 }
 
-test('L06: a retry is applied once and answered twice, within a batch and across batches', (t) => {
+test('L06: a retry is applied once and answered twice, within a batch and across batches', async (t) => {
   const machine = new EchoMachine()
   const applier = fresh(machine)
   const { settle, settled } = recorder()
 
-  applier.apply(batchOf(1, open, put('a', stamped(1)), put('a', stamped(1))), settle)
-  applier.apply(batchOf(4, put('a', stamped(1)), put('b', stamped(2))), settle)
+  await applier.apply(batchOf(1, open, put('a', stamped(1)), put('a', stamped(1))), settle)
+  await applier.apply(batchOf(4, put('a', stamped(1)), put('b', stamped(2))), settle)
 
   t.deepEqual(machine.texts, ['a', 'b'])
   t.deepEqual(settled.slice(1), [
@@ -113,12 +113,12 @@ test('L06: a retry is applied once and answered twice, within a batch and across
   )
 })
 
-test('a gap and an expired session are refused and not applied', (t) => {
+test('a gap and an expired session are refused and not applied', async (t) => {
   const machine = new EchoMachine()
   const applier = fresh(machine)
   const { settle, settled } = recorder()
 
-  applier.apply(batchOf(1, open, put('c', stamped(3)), put('x', stamped(1, 99))), settle)
+  await applier.apply(batchOf(1, open, put('c', stamped(3)), put('x', stamped(1, 99))), settle)
 
   t.deepEqual(machine.texts, [])
   t.deepEqual(settled.slice(1), [

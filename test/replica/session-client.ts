@@ -18,7 +18,7 @@ export class SessionClient {
   readonly #pipelineMax: number
   #sessionAttempt: Attempt | null = null
   #session: LogIndex | null = null
-  #pending: Pending[] = []
+  readonly #pending: Pending[] = []
   #sequence = 0
   /** Texts whose answer has come, in the order of their sequence. */
   readonly acknowledged: string[] = []

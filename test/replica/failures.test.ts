@@ -1,0 +1,109 @@
+import test from 'ava'
+
+import { ClustorError } from '../../src/base/errors.js'
+import { answered, readTexts } from './attempts.js'
+import { SimulatedCluster, settle } from './simulated-cluster.js'
+
+const diskFull = new ClustorError('ERR_DISK_FULL', 'no space left')
+
+test('W13: a full disk refuses proposals with the code, serves reads, and goes on when there is space', async (t) => {
+  const cluster = new SimulatedCluster(17, 1)
+  await cluster.elect()
+  const { log } = cluster.node(1)
+  const stuck = cluster.propose(1, 'stuck')
+  await settle()
+  log.flush = () => {
+    log.failQueued(diskFull)
+  }
+  await answered(cluster, stuck)
+
+  const refused = cluster.propose(1, 'refused')
+  t.like(stuck.error, { code: 'ERR_DISK_FULL', outcome: 'unknown' })
+  t.like(refused.error, { code: 'ERR_DISK_FULL', outcome: 'not-applied', retryable: true })
+  t.regex(cluster.status(1).why.join(), /no space left/)
+  t.is(cluster.status(1).role, 'leader')
+  const read = readTexts(cluster, 1)
+  await cluster.steps(2)
+  t.deepEqual(read.seen, [])
+
+  Reflect.deleteProperty(log, 'flush')
+  await cluster.steps(30)
+  const resumed = cluster.propose(1, 'resumed')
+  await answered(cluster, resumed)
+  t.deepEqual(cluster.node(1).machine.texts, ['stuck', 'resumed'])
+  await cluster.closeAll()
+})
+
+test('W13: a leader with a full disk still commits what its followers hold', async (t) => {
+  const cluster = new SimulatedCluster(18)
+  await cluster.elect(1)
+  const { log } = cluster.node(1)
+  const attempt = cluster.propose(1, 'elsewhere')
+  await settle()
+  log.flush = () => {
+    log.failQueued(diskFull)
+  }
+
+  await answered(cluster, attempt)
+
+  t.is(attempt.error, undefined)
+  t.deepEqual(cluster.node(1).machine.texts, ['elsewhere'])
+  await cluster.closeAll()
+})
+
+test('W13: a follower whose disk was full catches up when there is space', async (t) => {
+  const cluster = new SimulatedCluster(19)
+  await cluster.elect(1)
+  const { log } = cluster.node(3)
+  log.flush = () => {
+    log.failQueued(diskFull)
+  }
+  for (let at = 0; at < 20; at++) {
+    await answered(cluster, cluster.propose(1, `p${at}`))
+  }
+  t.true(cluster.status(3).durableIndex < cluster.status(1).durableIndex)
+
+  Reflect.deleteProperty(log, 'flush')
+  await cluster.until('settled', () => cluster.isSettled())
+
+  t.is(cluster.node(3).machine.texts.length, 20)
+  await cluster.closeAll()
+})
+
+test('W11: a failed sync stops the replica; it says why and the others go on', async (t) => {
+  const cluster = new SimulatedCluster(20)
+  await cluster.elect(1)
+  const inFlight = cluster.propose(1, 'in flight')
+  await settle()
+
+  cluster.node(1).log.poison()
+  await settle()
+  const late = cluster.propose(1, 'late')
+  const read = readTexts(cluster, 1)
+  await settle()
+
+  t.like(inFlight.error, { code: 'ERR_LOG_POISONED', outcome: 'unknown' })
+  t.like(late.error, { code: 'ERR_LOG_POISONED', outcome: 'not-applied' })
+  t.like(read.error, { code: 'ERR_LOG_POISONED' })
+  t.is(cluster.status(1).role, 'stopped')
+  t.regex(cluster.status(1).why.join(), /^stopped: ERR_LOG_POISONED/)
+  await cluster.until('another leader', () => (cluster.leader() ?? 1) !== 1)
+  await cluster.closeAll()
+})
+
+test('an apply fault stops the partition and says why; nothing is skipped', async (t) => {
+  const cluster = new SimulatedCluster(21)
+  await cluster.elect(1)
+  cluster.node(1).machine.apply = () => {
+    throw new Error('cannot')
+  }
+
+  const attempt = cluster.propose(1, 'poison pill')
+  await answered(cluster, attempt)
+
+  t.like(attempt.error, { code: 'ERR_APPLY_FAULT', outcome: 'unknown' })
+  t.is(cluster.status(1).role, 'stopped')
+  t.regex(cluster.status(1).why.join(), /cannot/)
+  t.true(cluster.status(1).appliedIndex < cluster.status(1).commitIndex)
+  await cluster.closeAll()
+})
