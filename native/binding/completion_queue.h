@@ -56,12 +56,11 @@ class CompletionQueue final : public CompletionSink {
   uint64_t delivered_sequence_ = 0;
   bool keeps_alive_ = false;
 
-  // Guards everything below. Held while the ThreadSafeFunction is called, so that Stop waits for
-  // it.
-  std::mutex mutex_;
-  napi_threadsafe_function function_ = nullptr;
-  bool call_queued_ = false;
-  std::vector<Completion> completions_;
+  // Held while the ThreadSafeFunction is called, so that Stop waits for that call.
+  Mutex mutex_;
+  napi_threadsafe_function function_ GUARDED_BY(mutex_) = nullptr;
+  bool call_queued_ GUARDED_BY(mutex_) = false;
+  std::vector<Completion> completions_ GUARDED_BY(mutex_);
 };
 
 }  // namespace clustor

@@ -20,18 +20,11 @@
 #include "os/env.h"
 #include "wal/committer_pool.h"
 #include "wal/frame.h"
+#include "wal/hard_state.h"
 #include "wal/options.h"
 #include "wal/stats.h"
 
 namespace clustor {
-
-// The part of Raft's state that must be durable before a message rests on it.
-struct HardState {
-  uint64_t term = 0;
-  uint64_t vote = 0;  // Replica id, 0: none.
-  uint64_t commit_index = 0;
-  friend bool operator==(const HardState&, const HardState&) = default;
-};
 
 // Entries to append: frames back to back, as EncodeFrame made them or ParseFrames accepted them.
 // The log does not check their CRCs again.

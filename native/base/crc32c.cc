@@ -1,0 +1,156 @@
+#include "base/crc32c.h"
+
+#include <array>
+
+#include "base/coding.h"
+
+#if defined(__x86_64__)
+#include <nmmintrin.h>
+#elif defined(__aarch64__)
+#include <arm_acle.h>
+#include <sys/auxv.h>
+#ifndef HWCAP_CRC32
+#define HWCAP_CRC32 (1 << 7)
+#endif
+#endif
+
+namespace clustor {
+
+namespace {
+
+constexpr uint32_t kPolynomialReflected = 0x82f63b78;
+
+using ByteTables = std::array<std::array<uint32_t, 256>, 8>;
+
+// Table k advances a CRC by a byte that is followed by k zero bytes (slicing by 8).
+constexpr ByteTables MakeByteTables() {
+  ByteTables tables{};
+  for (uint32_t byte = 0; byte < 256; ++byte) {
+    uint32_t crc = byte;
+    for (int bit = 0; bit < 8; ++bit) crc = (crc >> 1) ^ ((crc & 1) ? kPolynomialReflected : 0);
+    tables[0][byte] = crc;
+  }
+  for (uint32_t byte = 0; byte < 256; ++byte) {
+    for (size_t k = 1; k < 8; ++k) {
+      const uint32_t before = tables[k - 1][byte];
+      tables[k][byte] = (before >> 8) ^ tables[0][before & 0xff];
+    }
+  }
+  return tables;
+}
+
+constexpr ByteTables kByteTables = MakeByteTables();
+
+uint32_t StepByte(uint32_t state, std::byte byte) {
+  return (state >> 8) ^ kByteTables[0][(state ^ static_cast<uint32_t>(byte)) & 0xff];
+}
+
+#if defined(__x86_64__)
+
+// Bytes per stream when three streams are interleaved: the instruction has a latency of three and a
+// throughput of one.
+constexpr size_t kStreamBytes = 1024;
+
+using ShiftTables = std::array<std::array<uint32_t, 256>, 4>;
+
+constexpr uint32_t Multiply(const std::array<uint32_t, 32>& matrix, uint32_t vector) {
+  uint32_t product = 0;
+  for (size_t bit = 0; bit < 32; ++bit) {
+    if (vector >> bit & 1) product ^= matrix[bit];
+  }
+  return product;
+}
+
+// Tables that advance a CRC state by kStreamBytes zero bytes, a byte of the state at a time. The
+// operator of one zero bit is squared until it covers kStreamBytes * 8 = 2^13 bits.
+constexpr ShiftTables MakeShiftTables() {
+  std::array<uint32_t, 32> operation{};
+  operation[0] = kPolynomialReflected;
+  for (size_t bit = 1; bit < 32; ++bit) operation[bit] = 1u << (bit - 1);
+  for (int squarings = 0; squarings < 13; ++squarings) {
+    std::array<uint32_t, 32> squared{};
+    for (size_t bit = 0; bit < 32; ++bit) squared[bit] = Multiply(operation, operation[bit]);
+    operation = squared;
+  }
+  ShiftTables tables{};
+  for (uint32_t byte = 0; byte < 256; ++byte) {
+    for (uint32_t k = 0; k < 4; ++k) tables[k][byte] = Multiply(operation, byte << (8 * k));
+  }
+  return tables;
+}
+
+constexpr ShiftTables kShiftTables = MakeShiftTables();
+
+uint32_t ShiftOneStream(uint32_t state) {
+  return kShiftTables[0][state & 0xff] ^ kShiftTables[1][state >> 8 & 0xff] ^
+         kShiftTables[2][state >> 16 & 0xff] ^ kShiftTables[3][state >> 24];
+}
+
+__attribute__((target("sse4.2"))) uint32_t ExtendHardware(uint32_t crc, const std::byte* at,
+                                                          size_t bytes) {
+  uint64_t state = ~crc;
+  while (bytes >= 3 * kStreamBytes) {
+    uint64_t second = 0;
+    uint64_t third = 0;
+    for (size_t offset = 0; offset < kStreamBytes; offset += 8) {
+      state = _mm_crc32_u64(state, Load64(at + offset));
+      second = _mm_crc32_u64(second, Load64(at + kStreamBytes + offset));
+      third = _mm_crc32_u64(third, Load64(at + 2 * kStreamBytes + offset));
+    }
+    state = ShiftOneStream(static_cast<uint32_t>(state)) ^ second;
+    state = ShiftOneStream(static_cast<uint32_t>(state)) ^ third;
+    at += 3 * kStreamBytes;
+    bytes -= 3 * kStreamBytes;
+  }
+  for (; bytes >= 8; at += 8, bytes -= 8) state = _mm_crc32_u64(state, Load64(at));
+  for (; bytes > 0; ++at, --bytes) {
+    state = _mm_crc32_u8(static_cast<uint32_t>(state), static_cast<uint8_t>(*at));
+  }
+  return ~static_cast<uint32_t>(state);
+}
+
+bool HasHardware() { return __builtin_cpu_supports("sse4.2") != 0; }
+
+#elif defined(__aarch64__)
+
+__attribute__((target("+crc"))) uint32_t ExtendHardware(uint32_t crc, const std::byte* at,
+                                                        size_t bytes) {
+  uint32_t state = ~crc;
+  for (; bytes >= 8; at += 8, bytes -= 8) state = __crc32cd(state, Load64(at));
+  for (; bytes > 0; ++at, --bytes) state = __crc32cb(state, static_cast<uint8_t>(*at));
+  return ~state;
+}
+
+bool HasHardware() { return (getauxval(AT_HWCAP) & HWCAP_CRC32) != 0; }
+
+#else
+
+uint32_t ExtendHardware(uint32_t crc, const std::byte* at, size_t bytes) {
+  return Crc32cExtendSoftware(crc, {at, bytes});
+}
+
+bool HasHardware() { return false; }
+
+#endif
+
+}  // namespace
+
+uint32_t Crc32cExtendSoftware(uint32_t crc, std::span<const std::byte> bytes) {
+  uint32_t state = ~crc;
+  size_t at = 0;
+  for (; at + 8 <= bytes.size(); at += 8) {
+    const uint64_t word = Load64(bytes.data() + at) ^ state;
+    state = 0;
+    for (size_t k = 0; k < 8; ++k) state ^= kByteTables[7 - k][word >> (8 * k) & 0xff];
+  }
+  for (; at < bytes.size(); ++at) state = StepByte(state, bytes[at]);
+  return ~state;
+}
+
+uint32_t Crc32cExtend(uint32_t crc, std::span<const std::byte> bytes) {
+  static const bool kHardware = HasHardware();
+  return kHardware ? ExtendHardware(crc, bytes.data(), bytes.size())
+                   : Crc32cExtendSoftware(crc, bytes);
+}
+
+}  // namespace clustor

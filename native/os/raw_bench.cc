@@ -1,0 +1,225 @@
+#include "os/raw_bench.h"
+
+#include <fcntl.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include "base/mutex.h"
+#include "os/env.h"
+#include "os/thread.h"
+
+namespace clustor {
+
+namespace {
+
+constexpr uint32_t kWriteBytesMax = 16 << 20;
+constexpr uint32_t kOperationsMax = 1'000'000;
+constexpr uint64_t kZeroPieceBytes = 1 << 20;
+constexpr uint64_t kFileBytesMax = 4ull << 30;
+
+uint64_t NowNs() { return PosixEnv()->MonotonicNs(); }
+
+// A file of the loop, removed at the end.
+class BenchFile {
+ public:
+  ~BenchFile() {
+    if (fd_ < 0) return;
+    close(fd_);
+    unlink(path_.c_str());
+  }
+
+  Status Open(std::string path, uint64_t zeroed_bytes) {
+    path_ = std::move(path);
+    fd_ = open(path_.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+    if (fd_ < 0) return Status::FromErrno(errno, "open", path_);
+    const std::vector<std::byte> zeros(kZeroPieceBytes);
+    for (uint64_t at = 0; at < zeroed_bytes; at += kZeroPieceBytes) {
+      const uint64_t bytes = std::min(kZeroPieceBytes, zeroed_bytes - at);
+      RETURN_IF_ERROR(Write({zeros.data(), bytes}, at));
+    }
+    if (fsync(fd_) != 0) return Status::FromErrno(errno, "fsync", path_);
+    return Status::Ok();
+  }
+
+  Status Write(std::span<const std::byte> bytes, uint64_t offset) {
+    while (!bytes.empty()) {
+      const ssize_t written = pwrite(fd_, bytes.data(), bytes.size(), static_cast<off_t>(offset));
+      if (written < 0 && errno == EINTR) continue;
+      if (written <= 0) return Status::FromErrno(written == 0 ? EIO : errno, "pwrite", path_);
+      offset += static_cast<uint64_t>(written);
+      bytes = bytes.subspan(static_cast<size_t>(written));
+    }
+    return Status::Ok();
+  }
+
+  Status WriteAndSync(std::span<const std::byte> bytes, uint64_t offset) {
+    RETURN_IF_ERROR(Write(bytes, offset));
+    if (fdatasync(fd_) != 0) return Status::FromErrno(errno, "fdatasync", path_);
+    return Status::Ok();
+  }
+
+ private:
+  int fd_ = -1;
+  std::string path_;
+};
+
+// The second thread of kTwoParallel: does one write and sync each time it is asked.
+class Partner {
+ public:
+  Partner(BenchFile* file, std::span<const std::byte> bytes) : file_(file), bytes_(bytes) {}
+
+  bool Start() { return thread_.Start(Main, this); }
+
+  void Ask(uint64_t offset) {
+    const MutexLock lock(&mutex_);
+    offset_ = offset;
+    busy_ = true;
+    changed_.Broadcast();
+  }
+
+  Status Wait() {
+    const MutexLock lock(&mutex_);
+    while (busy_) changed_.Wait(&mutex_);
+    return status_;
+  }
+
+  void Stop() {
+    {
+      const MutexLock lock(&mutex_);
+      stopping_ = true;
+      changed_.Broadcast();
+    }
+    thread_.Join();
+  }
+
+ private:
+  static void* Main(void* self) {
+    static_cast<Partner*>(self)->Run();
+    return nullptr;
+  }
+
+  void Run() {
+    for (;;) {
+      uint64_t offset;
+      {
+        const MutexLock lock(&mutex_);
+        while (!busy_ && !stopping_) changed_.Wait(&mutex_);
+        if (stopping_) return;
+        offset = offset_;
+      }
+      Status status = file_->WriteAndSync(bytes_, offset);
+      const MutexLock lock(&mutex_);
+      status_ = std::move(status);
+      busy_ = false;
+      changed_.Broadcast();
+    }
+  }
+
+  BenchFile* const file_;
+  const std::span<const std::byte> bytes_;
+  Thread thread_;
+  Mutex mutex_;
+  CondVar changed_;
+  bool busy_ GUARDED_BY(mutex_) = false;
+  bool stopping_ GUARDED_BY(mutex_) = false;
+  uint64_t offset_ GUARDED_BY(mutex_) = 0;
+  Status status_ GUARDED_BY(mutex_);
+};
+
+Status CheckOptions(const RawBenchOptions& options) {
+  if (options.write_bytes == 0 || options.write_bytes > kWriteBytesMax ||
+      options.second_write_bytes == 0 || options.second_write_bytes > kWriteBytesMax ||
+      options.operations == 0 || options.operations > kOperationsMax) {
+    return Status(StatusCode::kInvalidArgument,
+                  "writes are 1 byte to 16 MiB, operations 1 to 1000000");
+  }
+  const uint64_t stride = std::max(options.write_bytes, options.stride_bytes);
+  if (stride * options.operations > kFileBytesMax) {
+    return Status(StatusCode::kInvalidArgument, "the loop would write more than 4 GiB");
+  }
+  return Status::Ok();
+}
+
+class RawBench {
+ public:
+  explicit RawBench(const RawBenchOptions& options)
+      : options_(options),
+        stride_(std::max(options.write_bytes, options.stride_bytes)),
+        bytes_(std::max(options.write_bytes, options.second_write_bytes)) {
+    // Not zeros: a device could recognise them.
+    for (size_t i = 0; i < bytes_.size(); ++i) {
+      bytes_[i] = static_cast<std::byte>((i * 2654435761u) >> 13);
+    }
+  }
+
+  StatusOr<std::vector<uint64_t>> Run() {
+    const bool extending = options_.method == RawBenchMethod::kSingleExtending;
+    RETURN_IF_ERROR(first_.Open(options_.directory + "/raw-bench-first",
+                                extending ? 0 : uint64_t{stride_} * options_.operations));
+    const bool two = options_.method == RawBenchMethod::kTwoOrdered ||
+                     options_.method == RawBenchMethod::kTwoParallel;
+    if (two) {
+      RETURN_IF_ERROR(second_.Open(options_.directory + "/raw-bench-second",
+                                   uint64_t{options_.second_write_bytes} * options_.operations));
+    }
+    std::vector<uint64_t> latencies(options_.operations);
+    const Status done = options_.method == RawBenchMethod::kTwoParallel ? RunParallel(&latencies)
+                                                                        : RunOrdered(&latencies);
+    if (!done.ok()) return done;
+    return latencies;
+  }
+
+ private:
+  std::span<const std::byte> FirstBytes() const { return {bytes_.data(), options_.write_bytes}; }
+  std::span<const std::byte> SecondBytes() const {
+    return {bytes_.data(), options_.second_write_bytes};
+  }
+
+  Status RunOrdered(std::vector<uint64_t>* latencies) {
+    const bool two = options_.method == RawBenchMethod::kTwoOrdered;
+    for (uint64_t i = 0; i < options_.operations; ++i) {
+      const uint64_t start_ns = NowNs();
+      RETURN_IF_ERROR(first_.WriteAndSync(FirstBytes(), i * stride_));
+      if (two) {
+        RETURN_IF_ERROR(second_.WriteAndSync(SecondBytes(), i * options_.second_write_bytes));
+      }
+      (*latencies)[i] = NowNs() - start_ns;
+    }
+    return Status::Ok();
+  }
+
+  Status RunParallel(std::vector<uint64_t>* latencies) {
+    Partner partner(&second_, SecondBytes());
+    if (!partner.Start()) return Status(StatusCode::kInternal, "no thread could be started");
+    Status done;
+    for (uint64_t i = 0; i < options_.operations && done.ok(); ++i) {
+      const uint64_t start_ns = NowNs();
+      partner.Ask(i * options_.second_write_bytes);
+      done = first_.WriteAndSync(FirstBytes(), i * stride_);
+      Status second_done = partner.Wait();
+      if (done.ok()) done = std::move(second_done);
+      (*latencies)[i] = NowNs() - start_ns;
+    }
+    partner.Stop();
+    return done;
+  }
+
+  const RawBenchOptions& options_;
+  const uint32_t stride_;
+  std::vector<std::byte> bytes_;
+  BenchFile first_;
+  BenchFile second_;
+};
+
+}  // namespace
+
+StatusOr<std::vector<uint64_t>> RunRawBench(const RawBenchOptions& options) {
+  RETURN_IF_ERROR(CheckOptions(options));
+  return RawBench(options).Run();
+}
+
+}  // namespace clustor

@@ -1,0 +1,67 @@
+#include "wal/block_builder.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+
+#include "base/coding.h"
+#include "base/crc32c.h"
+
+namespace clustor {
+
+namespace {
+
+// The buffer is kept between blocks up to this size; a larger one is freed after use.
+constexpr uint64_t kBufferKeptBytes = 8 << 20;
+constexpr uint64_t kBufferAlignment = 4096;
+
+}  // namespace
+
+void BlockBuilder::Free::operator()(std::byte* pointer) const { std::free(pointer); }
+
+uint64_t BlockBuilder::BytesMax(const GroupPlan& plan, uint32_t alignment) {
+  return AlignUp(plan.frame_bytes + kBlockOverheadBytesMax, alignment);
+}
+
+std::byte* BlockBuilder::Reserve(uint64_t bytes) {
+  if (bytes > buffer_bytes_ || buffer_bytes_ > kBufferKeptBytes) {
+    buffer_bytes_ = AlignUp(std::max<uint64_t>(bytes, 64 << 10), kBufferAlignment);
+    buffer_.reset(static_cast<std::byte*>(std::aligned_alloc(kBufferAlignment, buffer_bytes_)));
+    // Without memory for one block there is no way on that keeps the promise.
+    if (buffer_ == nullptr) std::abort();
+  }
+  return buffer_.get();
+}
+
+BuiltBlock BlockBuilder::Build(const GroupPlan& plan, const BlockPlace& place) {
+  std::byte* block = Reserve(BytesMax(plan, place.alignment));
+  std::byte* at = block + kBlockHeaderBytes;
+  if (plan.hard_state) at += EncodeHardStateFrame(at, *plan.hard_state);
+  if (plan.truncate_from) at += EncodeTruncateFrame(at, *plan.truncate_from);
+  for (const FrameBatch* batch : plan.batches) {
+    std::memcpy(at, batch->bytes.data(), batch->bytes.bytes());
+    at += batch->bytes.bytes();
+  }
+  BlockHeader header;
+  header.flags = static_cast<uint16_t>((plan.hard_state ? kBlockFlagHardState : 0) |
+                                       (plan.truncate_from ? kBlockFlagTruncate : 0));
+  header.segment_seq = place.segment_seq;
+  header.number = place.before.block + 1;
+  header.plaintext_bytes = static_cast<uint32_t>(at - block - kBlockHeaderBytes);
+  header.entry_count = static_cast<uint32_t>(plan.entry_count);
+  header.first_index = plan.first_index;
+  header.last_index = plan.last_index;
+  header.last_term = plan.last_term;
+  header.stored_bytes = header.plaintext_bytes;
+  header.previous_checksum = place.before.checksum;
+  EncodeBlockHeader(header, {block, kBlockHeaderBytes});
+  const auto covered = static_cast<size_t>(at - block);
+  const uint32_t checksum = Crc32c({block, covered});
+  Store32(at, checksum);
+  const uint64_t unpadded = covered + kBlockChecksumBytes;
+  const uint64_t padded = AlignUp(unpadded, place.alignment);
+  std::memset(block + unpadded, 0, static_cast<size_t>(padded - unpadded));
+  return {{block, static_cast<size_t>(padded)}, unpadded, checksum};
+}
+
+}  // namespace clustor

@@ -1,0 +1,46 @@
+// BlockBuilder: turns a plan into the bytes of one block.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+
+#include "wal/format.h"
+#include "wal/group_plan.h"
+#include "wal/segment_tail.h"
+
+namespace clustor {
+
+struct BuiltBlock {
+  std::span<const std::byte> bytes;  // With padding; valid until the next Build.
+  uint64_t unpadded_bytes = 0;
+  uint32_t checksum = 0;
+};
+
+// What a block is made of besides its plan.
+struct BlockPlace {
+  uint64_t segment_seq = 0;
+  uint32_t alignment = 4096;
+  ChainEnd before;
+};
+
+class BlockBuilder {
+ public:
+  // Bytes the block of this plan takes at most, with padding.
+  static uint64_t BytesMax(const GroupPlan& plan, uint32_t alignment);
+
+  // Hard state and truncation as in the plan, then its batches. REQUIRES: the plan fits a segment.
+  BuiltBlock Build(const GroupPlan& plan, const BlockPlace& place);
+
+ private:
+  std::byte* Reserve(uint64_t bytes);
+
+  struct Free {
+    void operator()(std::byte* pointer) const;
+  };
+  std::unique_ptr<std::byte, Free> buffer_;
+  uint64_t buffer_bytes_ = 0;
+};
+
+}  // namespace clustor

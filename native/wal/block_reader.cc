@@ -1,0 +1,133 @@
+#include "wal/block_reader.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "base/coding.h"
+#include "base/crc32c.h"
+
+namespace clustor {
+
+namespace {
+
+constexpr uint64_t kWindowBytes = 1 << 20;
+constexpr uint64_t kSectorBytes = 512;
+
+bool IsZero(std::span<const std::byte> bytes) {
+  // Comparing the range with itself shifted by one lets memcmp do the work.
+  return bytes.empty() || (bytes[0] == std::byte{0} &&
+                           std::memcmp(bytes.data(), bytes.data() + 1, bytes.size() - 1) == 0);
+}
+
+// Whether a sector begins with a header of this segment whose number lies above `next`.
+bool IsLaterBlock(std::span<const std::byte> sector, uint64_t segment_seq, uint64_t next,
+                  uint64_t* number) {
+  BlockHeader header;
+  if (sector.size() < kBlockHeaderBytes || DecodeBlockHeader(sector, &header) != nullptr) {
+    return false;
+  }
+  *number = header.number;
+  return header.segment_seq == segment_seq && header.number > next && header.number <= kPositionMax;
+}
+
+}  // namespace
+
+const char* CheckBlock(std::span<const std::byte> bytes, BlockView* block) {
+  if (bytes.size() < kBlockHeaderBytes) return "a block is cut off in its header";
+  const char* why = DecodeBlockHeader(bytes, &block->header);
+  if (why != nullptr) return why;
+  const uint64_t covered = kBlockHeaderBytes + uint64_t{block->header.stored_bytes};
+  if (covered + kBlockChecksumBytes > bytes.size()) return "a block is longer than its segment";
+  block->checksum = Crc32c(bytes.first(static_cast<size_t>(covered)));
+  if (Load32(bytes.data() + covered) != block->checksum) {
+    return "the checksum of a block does not hold";
+  }
+  block->frames = bytes.subspan(kBlockHeaderBytes, block->header.stored_bytes);
+  block->stored = bytes.first(static_cast<size_t>(covered + kBlockChecksumBytes));
+  return nullptr;
+}
+
+BlockReader::BlockReader(File* file, uint64_t segment_seq, uint32_t alignment,
+                         uint64_t segment_bytes)
+    : file_(file),
+      segment_seq_(segment_seq),
+      alignment_(alignment),
+      segment_bytes_(segment_bytes) {}
+
+StatusOr<std::span<const std::byte>> BlockReader::Window(uint64_t offset, uint64_t bytes) {
+  const uint64_t wanted = std::min(bytes, segment_bytes_ - offset);
+  if (offset < window_offset_ || offset + wanted > window_offset_ + window_bytes_) {
+    const uint64_t read_bytes = std::min(std::max(wanted, kWindowBytes), segment_bytes_ - offset);
+    window_.resize(static_cast<size_t>(read_bytes));
+    const StatusOr<size_t> got = file_->ReadAt(offset, window_);
+    if (!got.ok()) return got.status();
+    window_offset_ = offset;
+    window_bytes_ = *got;
+    bytes_read_ += *got;
+  }
+  const uint64_t skip = offset - window_offset_;
+  const uint64_t there = window_bytes_ > skip ? window_bytes_ - skip : 0;
+  return std::span<const std::byte>(window_.data() + skip,
+                                    static_cast<size_t>(std::min(wanted, there)));
+}
+
+StatusOr<BlockOutcome> BlockReader::Next(const ChainEnd& before, BlockView* block,
+                                         std::string* why) {
+  if (offset_ + kBlockHeaderBytes + kBlockChecksumBytes > segment_bytes_) return BlockOutcome::kEnd;
+  StatusOr<std::span<const std::byte>> bytes = Window(offset_, kBlockHeaderBytes);
+  if (!bytes.ok()) return bytes.status();
+  if (IsZero(*bytes)) return BlockOutcome::kEnd;
+  const auto invalid = [&](const char* reason) {
+    *why = reason;
+    return BlockOutcome::kInvalid;
+  };
+  if (bytes->size() < kBlockHeaderBytes) return invalid("a block is cut off in its header");
+  BlockHeader header;
+  const char* reason = DecodeBlockHeader(*bytes, &header);
+  if (reason != nullptr) return invalid(reason);
+  const uint64_t block_bytes = BlockBytes(header.stored_bytes, alignment_);
+  // Checked against the segment before anything is read or allocated.
+  if (block_bytes > segment_bytes_ - offset_) return invalid("a block is longer than its segment");
+  bytes = Window(offset_, block_bytes);
+  if (!bytes.ok()) return bytes.status();
+  reason = CheckBlock(*bytes, block);
+  if (reason != nullptr) return invalid(reason);
+  if (header.segment_seq != segment_seq_ || header.number != before.block + 1 ||
+      header.previous_checksum != before.checksum) {
+    *why = "a block does not follow the one before it";
+    return BlockOutcome::kBrokenChain;
+  }
+  block->offset = offset_;
+  block->bytes = block_bytes;
+  offset_ += block_bytes;
+  return BlockOutcome::kBlock;
+}
+
+StatusOr<Leftover> ExamineLeftover(File* file, uint64_t segment_seq, uint64_t from,
+                                   uint64_t segment_bytes, uint64_t last) {
+  Leftover leftover;
+  std::vector<std::byte> piece(static_cast<size_t>(kWindowBytes));
+  for (uint64_t offset = from; offset < segment_bytes; offset += kWindowBytes) {
+    const uint64_t wanted = std::min(kWindowBytes, segment_bytes - offset);
+    const StatusOr<size_t> got = file->ReadAt(offset, std::span(piece).first(wanted));
+    if (!got.ok()) return got.status();
+    leftover.bytes_read += *got;
+    if (*got == 0) break;
+    if (IsZero({piece.data(), *got})) continue;
+    for (size_t at = 0; at < *got; at += kSectorBytes) {
+      const std::span<const std::byte> sector(piece.data() + at,
+                                              std::min<size_t>(kSectorBytes, *got - at));
+      if (IsZero(sector)) continue;
+      if (leftover.nonzero_to == 0) leftover.nonzero_from = offset + at;
+      leftover.nonzero_to = offset + at + sector.size();
+      uint64_t number;
+      if (!leftover.later_block_offset && IsLaterBlock(sector, segment_seq, last + 1, &number)) {
+        leftover.later_block_offset = offset + at;
+        leftover.later_block = number;
+      }
+    }
+  }
+  return leftover;
+}
+
+}  // namespace clustor

@@ -1,0 +1,79 @@
+// BlockReader: reads the blocks of one segment in order and checks each against the chain. The one
+// place that decides whether bytes are a block; recovery, verification and dumps share it.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/status.h"
+#include "os/env.h"
+#include "wal/format.h"
+#include "wal/segment_tail.h"
+
+namespace clustor {
+
+struct BlockView {
+  BlockHeader header;
+  uint64_t offset = 0;
+  uint64_t bytes = 0;  // With padding.
+  uint32_t checksum = 0;
+  std::span<const std::byte> frames;  // Valid until the next read.
+  std::span<const std::byte> stored;  // The whole block without padding; valid as long.
+};
+
+enum class BlockOutcome : uint8_t {
+  kBlock,        // A valid block.
+  kEnd,          // Nothing there: zeros, or the end of the segment.
+  kInvalid,      // Something is there that does not verify: torn or rotten.
+  kBrokenChain,  // A block that verifies, but does not follow the one before it.
+};
+
+// Checks header, lengths and checksum of a block that begins at bytes[0]. Nullptr when it verifies.
+const char* CheckBlock(std::span<const std::byte> bytes, BlockView* block);
+
+class BlockReader {
+ public:
+  // file outlives the reader; segment_bytes bounds what is read.
+  BlockReader(File* file, uint64_t segment_seq, uint32_t alignment, uint64_t segment_bytes);
+
+  // Reads the block at offset(), which must follow `before`. Advances on kBlock only.
+  // `why` explains kInvalid and kBrokenChain. Errors: failed reads.
+  StatusOr<BlockOutcome> Next(const ChainEnd& before, BlockView* block, std::string* why);
+
+  uint64_t offset() const { return offset_; }
+  uint64_t bytes_read() const { return bytes_read_; }
+
+ private:
+  StatusOr<std::span<const std::byte>> Window(uint64_t offset, uint64_t bytes);
+
+  File* const file_;
+  const uint64_t segment_seq_;
+  const uint32_t alignment_;
+  const uint64_t segment_bytes_;
+  uint64_t offset_ = kSegmentHeaderBytes;
+  uint64_t bytes_read_ = 0;
+  // What is in memory of the file: at most a megabyte, or one block when it is larger.
+  std::vector<std::byte> window_;
+  uint64_t window_offset_ = 0;
+  uint64_t window_bytes_ = 0;
+};
+
+// What lies behind the end of a chain.
+struct Leftover {
+  uint64_t nonzero_from = 0;  // First and last byte that is not zero; from == to when all are.
+  uint64_t nonzero_to = 0;
+  // Offset of a block header that verifies and has a number above the one that would be next: proof
+  // that a block is missing in between.
+  std::optional<uint64_t> later_block_offset;
+  uint64_t later_block = 0;
+  uint64_t bytes_read = 0;
+};
+
+// Examines [from, segment_bytes) of a segment whose chain ended with block `last`.
+StatusOr<Leftover> ExamineLeftover(File* file, uint64_t segment_seq, uint64_t from,
+                                   uint64_t segment_bytes, uint64_t last);
+
+}  // namespace clustor

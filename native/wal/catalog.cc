@@ -1,0 +1,144 @@
+#include "wal/catalog.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace clustor {
+
+namespace {
+
+Status RangeError(StatusCode code, const char* what, uint64_t index, uint64_t first,
+                  uint64_t last) {
+  StatusDetails details;
+  details.message = "index " + std::to_string(index) + what + "; the log holds " +
+                    std::to_string(first) + " to " + std::to_string(last);
+  details.first_index = static_cast<int64_t>(first);
+  details.last_index = static_cast<int64_t>(last);
+  return Status(code, std::move(details));
+}
+
+// The last span that begins at or below index.
+std::vector<BlockSpan>::const_iterator SpanOf(const std::vector<BlockSpan>& blocks,
+                                              uint64_t index) {
+  const auto above = std::upper_bound(
+      blocks.begin(), blocks.end(), index,
+      [](uint64_t wanted, const BlockSpan& span) { return wanted < span.first_index; });
+  return above - 1;
+}
+
+}  // namespace
+
+void Catalog::Reset(std::deque<SegmentSpans> segments, uint64_t first_index, uint64_t last_index) {
+  const MutexLock lock(&mutex_);
+  segments_ = std::move(segments);
+  first_index_ = first_index;
+  last_index_ = last_index;
+}
+
+void Catalog::AddSegment(uint64_t segment_seq, uint64_t file_bytes) {
+  const MutexLock lock(&mutex_);
+  segments_.push_back({segment_seq, file_bytes, {}});
+}
+
+void Catalog::AddBlock(const BlockSpan& block, uint64_t last_index) {
+  const MutexLock lock(&mutex_);
+  segments_.back().blocks.push_back(block);
+  last_index_ = last_index;
+}
+
+void Catalog::TruncateSuffix(uint64_t from) {
+  const MutexLock lock(&mutex_);
+  for (SegmentSpans& segment : segments_) {
+    while (!segment.blocks.empty() && segment.blocks.back().first_index >= from) {
+      segment.blocks.pop_back();
+    }
+  }
+  last_index_ = from - 1;
+  first_index_ = std::min(first_index_, from);
+}
+
+uint64_t Catalog::FirstIndexFrom(size_t segment) const {
+  for (; segment < segments_.size(); ++segment) {
+    if (!segments_[segment].blocks.empty()) return segments_[segment].blocks.front().first_index;
+  }
+  return last_index_ + 1;
+}
+
+std::vector<uint64_t> Catalog::RemovableSegments(uint64_t before, uint64_t keep_from) const {
+  const MutexLock lock(&mutex_);
+  std::vector<uint64_t> removable;
+  for (size_t i = 0; i + 1 < segments_.size(); ++i) {
+    if (segments_[i].segment_seq >= keep_from || FirstIndexFrom(i + 1) > before) break;
+    removable.push_back(segments_[i].segment_seq);
+  }
+  return removable;
+}
+
+uint64_t Catalog::RemoveOldest(size_t count) {
+  const MutexLock lock(&mutex_);
+  first_index_ = FirstIndexFrom(count);
+  segments_.erase(segments_.begin(), segments_.begin() + static_cast<std::ptrdiff_t>(count));
+  return first_index_;
+}
+
+uint64_t Catalog::FirstIndexWithout(size_t count) const {
+  const MutexLock lock(&mutex_);
+  return FirstIndexFrom(count);
+}
+
+StatusOr<std::vector<ReadStep>> Catalog::Plan(uint64_t first_index, uint64_t last_index,
+                                              uint64_t bytes_max) const {
+  const MutexLock lock(&mutex_);
+  if (first_index > last_index) {
+    return Status(StatusCode::kInvalidArgument, "the range to read is empty");
+  }
+  if (first_index < first_index_) {
+    return RangeError(StatusCode::kIndexCompacted, " was removed", first_index, first_index_,
+                      last_index_);
+  }
+  if (last_index > last_index_) {
+    return RangeError(StatusCode::kIndexOutOfRange, " is not there", last_index, first_index_,
+                      last_index_);
+  }
+  std::vector<ReadStep> steps;
+  uint64_t bytes = 0;
+  for (size_t i = 0; i < segments_.size(); ++i) {
+    const std::vector<BlockSpan>& blocks = segments_[i].blocks;
+    const uint64_t end = FirstIndexFrom(i + 1);
+    if (blocks.empty() || end <= first_index) continue;
+    auto span =
+        blocks.front().first_index > first_index ? blocks.begin() : SpanOf(blocks, first_index);
+    for (; span != blocks.end(); ++span) {
+      if (span->first_index > last_index || (!steps.empty() && bytes >= bytes_max)) return steps;
+      const uint64_t next = span + 1 == blocks.end() ? end : (span + 1)->first_index;
+      steps.push_back({segments_[i].segment_seq, span->offset(), span->bytes,
+                       std::max(first_index, span->first_index), std::min(last_index, next - 1)});
+      bytes += span->bytes;
+    }
+  }
+  return steps;
+}
+
+uint64_t Catalog::first_index() const {
+  const MutexLock lock(&mutex_);
+  return first_index_;
+}
+
+uint64_t Catalog::last_index() const {
+  const MutexLock lock(&mutex_);
+  return last_index_;
+}
+
+uint64_t Catalog::segments() const {
+  const MutexLock lock(&mutex_);
+  return segments_.size();
+}
+
+uint64_t Catalog::file_bytes() const {
+  const MutexLock lock(&mutex_);
+  uint64_t bytes = 0;
+  for (const SegmentSpans& segment : segments_) bytes += segment.file_bytes;
+  return bytes;
+}
+
+}  // namespace clustor

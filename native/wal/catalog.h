@@ -1,0 +1,79 @@
+// Catalog: which segment, and where in it, holds which durable entry. Read by readers, changed by
+// the committer once a block is durable.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <string>
+#include <vector>
+
+#include "base/mutex.h"
+#include "base/status.h"
+
+namespace clustor {
+
+// A block with live entries: those from first_index to the next span's first_index - 1.
+struct BlockSpan {
+  uint64_t first_index = 0;
+  uint32_t offset_sectors = 0;  // Offset in the segment / 512.
+  uint32_t bytes = 0;           // Without padding.
+
+  uint64_t offset() const { return uint64_t{offset_sectors} * 512; }
+};
+
+struct SegmentSpans {
+  uint64_t segment_seq = 0;
+  uint64_t file_bytes = 0;
+  std::vector<BlockSpan> blocks;
+};
+
+// One block to read, and which of its entries are meant.
+struct ReadStep {
+  uint64_t segment_seq = 0;
+  uint64_t offset = 0;
+  uint32_t bytes = 0;
+  uint64_t first_index = 0;
+  uint64_t last_index = 0;
+};
+
+class Catalog {
+ public:
+  // The state after recovery.
+  void Reset(std::deque<SegmentSpans> segments, uint64_t first_index, uint64_t last_index)
+      EXCLUDES(mutex_);
+
+  void AddSegment(uint64_t segment_seq, uint64_t file_bytes) EXCLUDES(mutex_);
+  // Publishes entries of the tail segment. REQUIRES: first_index is last_index() + 1 or below (a
+  // truncation comes first).
+  void AddBlock(const BlockSpan& block, uint64_t last_index) EXCLUDES(mutex_);
+  // Entries at and above from are gone.
+  void TruncateSuffix(uint64_t from) EXCLUDES(mutex_);
+
+  // Segments, oldest first and below `keep_from`, whose entries all lie below `before`.
+  std::vector<uint64_t> RemovableSegments(uint64_t before, uint64_t keep_from) const
+      EXCLUDES(mutex_);
+  // Forgets the `count` oldest segments. Returns the first index that is left.
+  uint64_t RemoveOldest(size_t count) EXCLUDES(mutex_);
+  // What the first index would be without the `count` oldest segments.
+  uint64_t FirstIndexWithout(size_t count) const EXCLUDES(mutex_);
+
+  // The blocks that hold first_index .. last_index, at most about bytes_max of them, at least one.
+  // Errors: kIndexCompacted, kIndexOutOfRange, kInvalidArgument.
+  StatusOr<std::vector<ReadStep>> Plan(uint64_t first_index, uint64_t last_index,
+                                       uint64_t bytes_max) const EXCLUDES(mutex_);
+
+  uint64_t first_index() const EXCLUDES(mutex_);
+  uint64_t last_index() const EXCLUDES(mutex_);
+  uint64_t segments() const EXCLUDES(mutex_);
+  uint64_t file_bytes() const EXCLUDES(mutex_);
+
+ private:
+  uint64_t FirstIndexFrom(size_t segment) const REQUIRES(mutex_);
+
+  mutable Mutex mutex_;
+  std::deque<SegmentSpans> segments_ GUARDED_BY(mutex_);
+  uint64_t first_index_ GUARDED_BY(mutex_) = 1;
+  uint64_t last_index_ GUARDED_BY(mutex_) = 0;
+};
+
+}  // namespace clustor

@@ -1,0 +1,278 @@
+#include "wal/committer.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "wal/histogram.h"
+#include "wal/poison.h"
+
+namespace clustor {
+
+namespace {
+
+GroupLimits GroupLimitsOf(const LogOptions& options) {
+  if (options.durability == Durability::kStrict) return {UINT64_MAX, 1};
+  return {options.group_bytes_max, options.group_writes_max};
+}
+
+PlanLimits PlanLimitsOf(const LogOptions& options) {
+  return {options.segment_bytes_max - kSegmentHeaderBytes - kBlockOverheadBytesMax,
+          options.payload_bytes_max};
+}
+
+}  // namespace
+
+Committer::Committer(Env* env, LogPaths paths, const LogOptions& options, SegmentHeader pattern,
+                     CompletionSink* sink)
+    : env_(env),
+      paths_(paths),
+      group_limits_(GroupLimitsOf(options)),
+      plan_limits_(PlanLimitsOf(options)),
+      sink_(sink),
+      spares_(env, paths, options.segment_bytes_max),
+      ledger_(env, paths, options),
+      tail_(env, paths, std::move(pattern), &spares_) {}
+
+Status Committer::Start(CommitterStart start) {
+  const MutexLock lock(&commit_mutex_);
+  end_ = std::move(start.end);
+  chain_ = start.chain;
+  end_segment_ = start.end_segment;
+  if (!tail_.HasRoom(0)) {
+    bool late = false;
+    RETURN_IF_ERROR(tail_.Rotate(chain_, end_.last_index + 1, &late));
+    catalog_.AddSegment(tail_.segment_seq(), tail_.segment_bytes());
+  }
+  NoteState();
+  UpdateMaintenance();
+  return Status::Ok();
+}
+
+bool Committer::Step() {
+  std::optional<Completion> completion;
+  {
+    const MutexLock lock(&commit_mutex_);
+    Group group = queue_.TakeGroup(group_limits_);
+    if (group.empty()) return false;
+    completion = CommitGroup(&group);
+    UpdateMaintenance();
+  }
+  if (completion) sink_->OnComplete(std::move(*completion));
+  return !queue_.IsEmpty();
+}
+
+std::optional<Completion> Committer::CommitGroup(Group* group) {
+  if (!poison_.ok()) return FailAll(*group, poison_);
+  StageTimes times;
+  times.start = env_->MonotonicNs();
+  GroupPlan plan = PlanGroup(*group, end_, plan_limits_);
+  if (plan.writes == 0) return RefuseFirst(group, std::move(plan.refused));
+  if (plan.writes < group->size()) queue_.PutBack(group, plan.writes);
+  Status done = Execute(&plan, &times);
+  if (done.ok()) {
+    Count(*group, plan, built_, times);
+    return Complete(group->back().sequence, Status::Ok());
+  }
+  if (done.IsShortage()) {
+    shortage_ = done;
+    const MutexLock lock(&stats_mutex_);
+    ++stats_.shortages;
+  } else {
+    poison_ = Poisoned(done);
+    done = poison_;
+    NoteState();
+  }
+  return FailAll(*group, std::move(done));
+}
+
+std::optional<Completion> Committer::RefuseFirst(Group* group, Status why) {
+  const Write& write = group->front().write;
+  const bool behind_shortage =
+      !shortage_.ok() && write.frames && write.frames->first_index > end_.last_index + 1;
+  if (behind_shortage) why = shortage_;
+  const uint64_t sequence = group->front().sequence;
+  Group rest(std::make_move_iterator(group->begin() + 1), std::make_move_iterator(group->end()));
+  queue_.PutBack(&rest, 0);
+  return Complete(sequence, std::move(why));
+}
+
+Completion Committer::FailAll(const Group& group, Status why) {
+  const Group behind = queue_.TakeAll();
+  const uint64_t through = behind.empty() ? group.back().sequence : behind.back().sequence;
+  return Complete(through, std::move(why));
+}
+
+Completion Committer::Complete(uint64_t through_sequence, Status status) const {
+  return {through_sequence, std::move(status), end_.last_index, end_.last_term};
+}
+
+Status Committer::Execute(GroupPlan* plan, StageTimes* times) {
+  RETURN_IF_ERROR(EnsureRoom(plan));
+  built_ = builder_.Build(*plan, {tail_.segment_seq(), tail_.block_alignment(), chain_});
+  times->encoded = env_->MonotonicNs();
+  const Proof proof = {chain_.block + 1, tail_.segment_seq(), plan->last_index, plan->last_term,
+                       plan->entry_count > 0};
+  RETURN_IF_ERROR(WriteAndProve(built_, proof, times));
+  Publish(*plan, built_);
+  return Status::Ok();
+}
+
+// Everything that may need space from the file system happens here, before a byte is written.
+Status Committer::EnsureRoom(GroupPlan* plan) {
+  RETURN_IF_ERROR(ledger_.EnsureRoom());
+  const uint64_t block_bytes = BlockBuilder::BytesMax(*plan, tail_.block_alignment());
+  if (!tail_.HasRoom(block_bytes)) {
+    bool late = false;
+    RETURN_IF_ERROR(tail_.Rotate(chain_, end_.last_index + 1, &late));
+    catalog_.AddSegment(tail_.segment_seq(), tail_.segment_bytes());
+    const MutexLock lock(&stats_mutex_);
+    ++stats_.rotations;
+    if (late) ++stats_.late_spares;
+  }
+  // The first block of a segment repeats the hard state, so that older segments can go.
+  if (tail_.IsEmpty() && !plan->hard_state) plan->hard_state = end_.hard_state;
+  return Status::Ok();
+}
+
+// W1: the order of docs/wal-format.md, section 7. A failed sync is never tried again (W2).
+Status Committer::WriteAndProve(const BuiltBlock& block, const Proof& proof, StageTimes* times) {
+  Status status = tail_.Write(block.bytes);
+  if (!status.ok()) return Undo(std::move(status), block.bytes.size(), false);
+  times->written = env_->MonotonicNs();
+  status = tail_.Sync();
+  if (!status.ok()) return Poisoned(status);
+  times->synced = env_->MonotonicNs();
+  status = ledger_.WriteProof(proof);
+  if (!status.ok()) return Undo(std::move(status), block.bytes.size(), true);
+  status = ledger_.Sync();
+  if (!status.ok()) return Poisoned(status);
+  times->proven = env_->MonotonicNs();
+  return Status::Ok();
+}
+
+// Takes back a write that met a shortage, proof first: no proof may outlive its block (W5).
+Status Committer::Undo(Status why, uint64_t block_bytes, bool proof_written) {
+  if (!why.IsShortage()) return Poisoned(why);
+  if (proof_written) {
+    const Status undone = ledger_.Rollback();
+    if (!undone.ok()) return Poisoned(undone);
+  }
+  const Status undone = tail_.Rollback(block_bytes);
+  if (!undone.ok()) return Poisoned(undone);
+  return why;
+}
+
+void Committer::Publish(const GroupPlan& plan, const BuiltBlock& block) {
+  if (plan.truncate_from) {
+    end_.terms.Truncate(*plan.truncate_from);
+    catalog_.TruncateSuffix(*plan.truncate_from);
+  }
+  for (const TermRuns::Run& run : plan.terms) end_.terms.Append(run.first_index, run.term);
+  if (plan.hard_state) end_.hard_state = *plan.hard_state;
+  end_.last_index = plan.last_index;
+  end_.last_term = plan.last_term;
+  if (plan.entry_count > 0) {
+    shortage_ = Status::Ok();
+    catalog_.AddBlock({plan.first_index, static_cast<uint32_t>(tail_.offset() / 512),
+                       static_cast<uint32_t>(block.unpadded_bytes)},
+                      plan.last_index);
+  }
+  ++chain_.block;
+  chain_.checksum = block.checksum;
+  end_segment_ = tail_.segment_seq();
+  tail_.Advance(block.bytes.size());
+}
+
+void Committer::Count(const Group& group, const GroupPlan& plan, const BuiltBlock& block,
+                      const StageTimes& times) {
+  {
+    const MutexLock lock(&stats_mutex_);
+    StageHistograms* stages = &stats_.stages;
+    for (const QueuedWrite& queued : group) {
+      AddSample(&stages->queue_wait, times.start - std::min(times.start, queued.queued_ns));
+    }
+    AddSample(&stages->encode, times.encoded - times.start);
+    AddSample(&stages->write, times.written - times.encoded);
+    AddSample(&stages->sync, times.synced - times.written);
+    AddSample(&stages->ledger, times.proven - times.synced);
+    ++stats_.blocks;
+    ++stats_.segment_syncs;
+    ++stats_.ledger_syncs;
+    stats_.bytes_written += block.bytes.size();
+    stats_.frame_bytes_written += plan.frame_bytes;
+    stats_.entries_written += plan.entry_count;
+  }
+  NoteState();
+}
+
+void Committer::NoteState() {
+  const MutexLock lock(&stats_mutex_);
+  stats_.last_index = end_.last_index;
+  stats_.durable_index = end_.last_index;
+  stats_.durable_term = end_.last_term;
+  stats_.durable_block = chain_.block;
+  stats_.tail_segment = tail_.segment_seq();
+  stats_.tail_offset = tail_.offset();
+  stats_.ledger_bytes = ledger_.used_bytes();
+  stats_.ledger_switches = ledger_.switches();
+  stats_.poisoned = !poison_.ok();
+  if (stats_.poisoned) stats_.poison = poison_;
+}
+
+// A spare is made once the tail is a quarter full: a log that hardly grows needs none.
+void Committer::UpdateMaintenance() {
+  const bool wants_spare = spares_.Wanted() && tail_.offset() > tail_.segment_bytes() / 4;
+  next_spare_seq_.store(wants_spare ? tail_.segment_seq() + 1 : 0, std::memory_order_relaxed);
+  wants_ledger_.store(ledger_.WantsNext(), std::memory_order_relaxed);
+  wants_maintenance_.store(poison_.ok() && (wants_spare || ledger_.WantsNext()),
+                           std::memory_order_release);
+}
+
+bool Committer::RunMaintenanceStep() {
+  if (!wants_maintenance_.exchange(false, std::memory_order_acq_rel)) return false;
+  const uint64_t spare_seq = next_spare_seq_.load(std::memory_order_relaxed);
+  if (spare_seq != 0) spares_.Prepare(spare_seq, &cancelled_);
+  if (wants_ledger_.load(std::memory_order_relaxed)) ledger_.PrepareNext(&cancelled_);
+  return true;
+}
+
+Status Committer::TruncatePrefix(uint64_t before) {
+  std::vector<uint64_t> removable;
+  {
+    const MutexLock lock(&commit_mutex_);
+    if (!poison_.ok()) return poison_;
+    // The newest block holds the hard state chain: its segment stays.
+    removable = catalog_.RemovableSegments(before, end_segment_);
+    if (removable.empty()) return Status::Ok();
+    const LogPrefix prefix = {removable.back() + 1, catalog_.FirstIndexWithout(removable.size())};
+    Status recorded = ledger_.RecordPrefix(prefix);
+    if (!recorded.ok()) {
+      if (recorded.IsShortage()) return recorded;
+      poison_ = Poisoned(recorded);
+      NoteState();
+      return poison_;
+    }
+    catalog_.RemoveOldest(removable.size());
+    NoteState();
+  }
+  for (const uint64_t segment_seq : removable) {
+    RETURN_IF_ERROR(env_->RemoveFile(paths_.Segment(segment_seq)));
+    RETURN_IF_ERROR(env_->SyncDirectory(paths_.wal));
+  }
+  return Status::Ok();
+}
+
+LogStats Committer::Stats() const {
+  LogStats stats;
+  {
+    const MutexLock lock(&stats_mutex_);
+    stats = stats_;
+  }
+  stats.first_index = catalog_.first_index();
+  stats.segments = catalog_.segments();
+  stats.segment_bytes = catalog_.file_bytes();
+  queue_.Depth(&stats.queued_writes, &stats.queued_bytes);
+  return stats;
+}
+
+}  // namespace clustor

@@ -1,0 +1,117 @@
+// Committer: the commit step of one log. Plans a group, writes its block, syncs, writes the proof,
+// syncs, publishes, completes. It owns no thread: a pool, a pump or a fuzzer calls Step.
+//
+// Lock order: commit_mutex_, then any one of: the queue's, the catalog's, the spare store's, the
+// ledger's, stats_mutex_.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "base/mutex.h"
+#include "base/status.h"
+#include "os/env.h"
+#include "wal/block_builder.h"
+#include "wal/catalog.h"
+#include "wal/committer_pool.h"
+#include "wal/group_plan.h"
+#include "wal/ledger.h"
+#include "wal/log.h"
+#include "wal/segment_tail.h"
+#include "wal/spare.h"
+#include "wal/stats.h"
+#include "wal/write_queue.h"
+
+namespace clustor {
+
+// Where the log stands when the committer takes over from recovery.
+struct CommitterStart {
+  LogEnd end;
+  ChainEnd chain;
+  uint64_t end_segment = 0;  // Segment of the newest block, 0 when there is none.
+};
+
+class Committer final : public CommitTask {
+ public:
+  Committer(Env* env, LogPaths paths, const LogOptions& options, SegmentHeader pattern,
+            CompletionSink* sink);
+
+  // For recovery, before the first Step.
+  Ledger* ledger() { return &ledger_; }
+  SegmentTail* tail() { return &tail_; }
+  Catalog* catalog() { return &catalog_; }
+  // Makes the first segment of a new log.
+  Status Start(CommitterStart start) EXCLUDES(commit_mutex_);
+
+  WriteQueue* queue() { return &queue_; }
+
+  // Commits one group; true when more writes wait. One thread at a time.
+  bool Step() EXCLUDES(commit_mutex_);
+  bool RunCommitStep() override { return Step(); }
+  // Makes a spare segment or the next ledger when one is wanted; true when it did something.
+  bool RunMaintenanceStep() override;
+  bool WantsMaintenance() const { return wants_maintenance_.load(std::memory_order_acquire); }
+  void CancelMaintenance() { cancelled_.store(true, std::memory_order_relaxed); }
+
+  Status TruncatePrefix(uint64_t before) EXCLUDES(commit_mutex_);
+  LogStats Stats() const EXCLUDES(stats_mutex_);
+
+ private:
+  using Group = std::vector<QueuedWrite>;
+  struct StageTimes {
+    uint64_t start = 0, encoded = 0, written = 0, synced = 0, proven = 0;
+  };
+
+  std::optional<Completion> CommitGroup(Group* group) REQUIRES(commit_mutex_);
+  std::optional<Completion> RefuseFirst(Group* group, Status why) REQUIRES(commit_mutex_);
+  Completion FailAll(const Group& group, Status why) REQUIRES(commit_mutex_);
+  Status Execute(GroupPlan* plan, StageTimes* times) REQUIRES(commit_mutex_);
+  Status EnsureRoom(GroupPlan* plan) REQUIRES(commit_mutex_);
+  Status WriteAndProve(const BuiltBlock& block, const Proof& proof, StageTimes* times)
+      REQUIRES(commit_mutex_);
+  Status Undo(Status why, uint64_t block_bytes, bool proof_written) REQUIRES(commit_mutex_);
+  void Publish(const GroupPlan& plan, const BuiltBlock& block) REQUIRES(commit_mutex_);
+  void Count(const Group& group, const GroupPlan& plan, const BuiltBlock& block,
+             const StageTimes& times) REQUIRES(commit_mutex_);
+  void NoteState() REQUIRES(commit_mutex_);
+  void UpdateMaintenance() REQUIRES(commit_mutex_);
+  Completion Complete(uint64_t through_sequence, Status status) const REQUIRES(commit_mutex_);
+
+  // Constant after construction.
+  Env* const env_;
+  const LogPaths paths_;
+  const GroupLimits group_limits_;
+  const PlanLimits plan_limits_;
+  CompletionSink* const sink_;
+
+  // Synchronize themselves.
+  WriteQueue queue_;
+  Catalog catalog_;
+  SpareStore spares_;
+
+  Mutex commit_mutex_;
+  Ledger ledger_;     // Guarded by commit_mutex_, except PrepareNext.
+  SegmentTail tail_;  // Guarded by commit_mutex_.
+  BlockBuilder builder_ GUARDED_BY(commit_mutex_);
+  BuiltBlock built_ GUARDED_BY(commit_mutex_);
+  LogEnd end_ GUARDED_BY(commit_mutex_);
+  ChainEnd chain_ GUARDED_BY(commit_mutex_);
+  uint64_t end_segment_ GUARDED_BY(commit_mutex_) = 0;
+  Status poison_ GUARDED_BY(commit_mutex_);
+  // The shortage that failed the last group, until an entry is appended again: writes that were
+  // built on the failed ones get the same code.
+  Status shortage_ GUARDED_BY(commit_mutex_);
+
+  // Acquire/release: set by the committer, seen by whoever schedules maintenance.
+  std::atomic<bool> wants_maintenance_{false};
+  std::atomic<uint64_t> next_spare_seq_{0};  // Relaxed: names the spare file; 0: none is wanted.
+  std::atomic<bool> wants_ledger_{false};    // Relaxed, as wants_maintenance_ orders it.
+  std::atomic<bool> cancelled_{false};       // Relaxed: a hint to stop early.
+
+  mutable Mutex stats_mutex_;
+  LogStats stats_ GUARDED_BY(stats_mutex_);
+};
+
+}  // namespace clustor

@@ -1,0 +1,266 @@
+#include "wal/committer_pool.h"
+
+#include <sched.h>
+#include <time.h>
+
+#include <algorithm>
+#include <atomic>
+#include <deque>
+#include <vector>
+
+#include "base/mutex.h"
+#include "os/thread.h"
+
+namespace clustor {
+
+namespace {
+
+uint64_t NowNs() {
+  timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return static_cast<uint64_t>(now.tv_sec) * 1'000'000'000ull + static_cast<uint64_t>(now.tv_nsec);
+}
+
+void Relax() {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  __asm__ volatile("yield");
+#endif
+}
+
+// Decides whether a worker polls before it sleeps: only while work keeps arriving sooner than a
+// wake-up would take to pay for itself.
+class SpinPolicy {
+ public:
+  explicit SpinPolicy(uint64_t spin_ns_max) : spin_ns_max_(spin_ns_max) {}
+
+  bool ShouldSpin() const { return credit_ > 0; }
+  uint64_t spin_ns_max() const { return spin_ns_max_; }
+  void SpinPaidOff() { credit_ = std::min(credit_ + 1, kCreditMax); }
+  void SpinWasted() { --credit_; }
+  // Sleeping ended after so long: a short sleep says that a spin would have caught the work.
+  void Slept(uint64_t nanoseconds) {
+    if (nanoseconds < 4 * spin_ns_max_) credit_ = std::min(credit_ + 1, kCreditMax);
+  }
+
+ private:
+  static constexpr int kCreditMax = 8;
+  const uint64_t spin_ns_max_;
+  int credit_ = 0;
+};
+
+}  // namespace
+
+class CommitterPool::Impl {
+ public:
+  explicit Impl(CommitterPoolOptions options)
+      : options_(options), threads_(std::max(1u, options.threads)) {}
+  ~Impl();
+
+  void Schedule(CommitTask* task) EXCLUDES(mutex_);
+  void ScheduleMaintenance(CommitTask* task) EXCLUDES(mutex_);
+  void Remove(CommitTask* task) EXCLUDES(mutex_);
+
+ private:
+  static void* WorkerMain(void* self);
+  static void* MaintenanceMain(void* self);
+  void Work();
+  void Maintain();
+  CommitTask* TakeWork(SpinPolicy* spin) EXCLUDES(mutex_);
+  bool SpinForWork(const SpinPolicy& spin);
+  void EnsureWorker() REQUIRES(mutex_);
+
+  const CommitterPoolOptions options_;
+
+  Mutex mutex_;
+  CondVar work_;         // Commit work, or the end.
+  CondVar maintenance_;  // Maintenance work, or the end.
+  CondVar idle_;         // A task stopped running.
+  std::deque<CommitTask*> ready_ GUARDED_BY(mutex_);
+  std::deque<CommitTask*> maintenance_ready_ GUARDED_BY(mutex_);
+  std::vector<Thread> threads_;
+  Thread maintenance_thread_;
+  uint32_t threads_started_ GUARDED_BY(mutex_) = 0;
+  uint32_t sleeping_ GUARDED_BY(mutex_) = 0;
+  uint32_t busy_ GUARDED_BY(mutex_) = 0;  // Workers that run a task.
+  bool maintenance_started_ GUARDED_BY(mutex_) = false;
+  bool stopping_ GUARDED_BY(mutex_) = false;
+  // Release on change, acquire when polled: what spinning workers look at without the mutex.
+  std::atomic<uint32_t> ready_count_{0};
+  std::atomic<uint32_t> spinning_{0};
+};
+
+CommitterPool::Impl::~Impl() {
+  {
+    const MutexLock lock(&mutex_);
+    stopping_ = true;
+    ready_count_.fetch_add(1, std::memory_order_release);
+    work_.Broadcast();
+    maintenance_.Broadcast();
+  }
+  for (Thread& thread : threads_) thread.Join();
+  maintenance_thread_.Join();
+}
+
+void CommitterPool::Impl::EnsureWorker() {
+  if (threads_started_ < threads_.size() && threads_[threads_started_].Start(WorkerMain, this)) {
+    ++threads_started_;
+  }
+}
+
+void CommitterPool::Impl::Schedule(CommitTask* task) {
+  const MutexLock lock(&mutex_);
+  if (task->commit_queued_) return;
+  task->commit_queued_ = true;
+  // A running task is queued again by its worker.
+  if (task->commit_running_) return;
+  ready_.push_back(task);
+  ready_count_.store(static_cast<uint32_t>(ready_.size()), std::memory_order_release);
+  if (spinning_.load(std::memory_order_acquire) >= ready_.size()) return;
+  if (sleeping_ > 0) {
+    work_.Signal();
+  } else if (busy_ == threads_started_) {
+    EnsureWorker();
+  }
+}
+
+void CommitterPool::Impl::ScheduleMaintenance(CommitTask* task) {
+  const MutexLock lock(&mutex_);
+  if (task->maintenance_queued_) return;
+  task->maintenance_queued_ = true;
+  if (task->maintenance_running_) return;
+  maintenance_ready_.push_back(task);
+  if (!maintenance_started_) {
+    maintenance_started_ = maintenance_thread_.Start(MaintenanceMain, this);
+  }
+  maintenance_.Signal();
+}
+
+void CommitterPool::Impl::Remove(CommitTask* task) {
+  const MutexLock lock(&mutex_);
+  for (std::deque<CommitTask*>* queue : {&ready_, &maintenance_ready_}) {
+    queue->erase(std::remove(queue->begin(), queue->end(), task), queue->end());
+  }
+  ready_count_.store(static_cast<uint32_t>(ready_.size()), std::memory_order_release);
+  while (task->commit_running_ || task->maintenance_running_) {
+    // Its worker does not queue it again.
+    task->commit_queued_ = false;
+    task->maintenance_queued_ = false;
+    idle_.Wait(&mutex_);
+  }
+  for (std::deque<CommitTask*>* queue : {&ready_, &maintenance_ready_}) {
+    queue->erase(std::remove(queue->begin(), queue->end(), task), queue->end());
+  }
+  ready_count_.store(static_cast<uint32_t>(ready_.size()), std::memory_order_release);
+  task->commit_queued_ = false;
+  task->maintenance_queued_ = false;
+}
+
+bool CommitterPool::Impl::SpinForWork(const SpinPolicy& spin) {
+  // One poller is enough, and more would take the processor from those who bring the work.
+  if (spinning_.fetch_add(1, std::memory_order_acq_rel) > 0) {
+    spinning_.fetch_sub(1, std::memory_order_acq_rel);
+    return false;
+  }
+  const uint64_t until = NowNs() + spin.spin_ns_max();
+  bool found = false;
+  do {
+    for (int i = 0; i < 32 && !found; ++i) {
+      found = ready_count_.load(std::memory_order_acquire) > 0;
+      if (!found) Relax();
+    }
+    // Whoever else wants this processor gets it.
+    if (!found) sched_yield();
+  } while (!found && NowNs() < until);
+  spinning_.fetch_sub(1, std::memory_order_acq_rel);
+  return found;
+}
+
+CommitTask* CommitterPool::Impl::TakeWork(SpinPolicy* spin) {
+  if (ready_count_.load(std::memory_order_acquire) == 0 && spin->ShouldSpin()) {
+    if (SpinForWork(*spin)) {
+      spin->SpinPaidOff();
+    } else {
+      spin->SpinWasted();
+    }
+  }
+  const MutexLock lock(&mutex_);
+  while (ready_.empty() && !stopping_) {
+    ++sleeping_;
+    const uint64_t asleep_since = NowNs();
+    work_.Wait(&mutex_);
+    spin->Slept(NowNs() - asleep_since);
+    --sleeping_;
+  }
+  if (stopping_) return nullptr;
+  CommitTask* task = ready_.front();
+  ready_.pop_front();
+  ready_count_.store(static_cast<uint32_t>(ready_.size()), std::memory_order_release);
+  task->commit_queued_ = false;
+  task->commit_running_ = true;
+  ++busy_;
+  return task;
+}
+
+void CommitterPool::Impl::Work() {
+  SpinPolicy spin(uint64_t{options_.spin_us_max} * 1000);
+  while (CommitTask* task = TakeWork(&spin)) {
+    const bool more = task->RunCommitStep();
+    const MutexLock lock(&mutex_);
+    --busy_;
+    task->commit_running_ = false;
+    if (more || task->commit_queued_) {
+      task->commit_queued_ = true;
+      ready_.push_back(task);
+      ready_count_.store(static_cast<uint32_t>(ready_.size()), std::memory_order_release);
+    }
+    idle_.Broadcast();
+  }
+}
+
+void CommitterPool::Impl::Maintain() {
+  for (;;) {
+    CommitTask* task;
+    {
+      const MutexLock lock(&mutex_);
+      while (maintenance_ready_.empty() && !stopping_) maintenance_.Wait(&mutex_);
+      if (stopping_) return;
+      task = maintenance_ready_.front();
+      maintenance_ready_.pop_front();
+      task->maintenance_queued_ = false;
+      task->maintenance_running_ = true;
+    }
+    const bool more = task->RunMaintenanceStep();
+    const MutexLock lock(&mutex_);
+    task->maintenance_running_ = false;
+    if (more || task->maintenance_queued_) {
+      task->maintenance_queued_ = true;
+      maintenance_ready_.push_back(task);
+    }
+    idle_.Broadcast();
+  }
+}
+
+void* CommitterPool::Impl::WorkerMain(void* self) {
+  static_cast<Impl*>(self)->Work();
+  return nullptr;
+}
+
+void* CommitterPool::Impl::MaintenanceMain(void* self) {
+  static_cast<Impl*>(self)->Maintain();
+  return nullptr;
+}
+
+CommitterPool::CommitterPool(CommitterPoolOptions options)
+    : impl_(std::make_unique<Impl>(options)) {}
+
+CommitterPool::~CommitterPool() = default;
+
+void CommitterPool::Schedule(CommitTask* task) { impl_->Schedule(task); }
+
+void CommitterPool::ScheduleMaintenance(CommitTask* task) { impl_->ScheduleMaintenance(task); }
+
+void CommitterPool::Remove(CommitTask* task) { impl_->Remove(task); }
+
+}  // namespace clustor

@@ -1,0 +1,179 @@
+#include "wal/log.h"
+
+#include <atomic>
+#include <utility>
+
+#include "base/mutex.h"
+#include "wal/committer.h"
+#include "wal/open.h"
+#include "wal/reader.h"
+#include "wal/recovery.h"
+
+namespace clustor {
+
+namespace {
+
+SegmentHeader PatternOf(const LogOptions& options, const LogIdentity& identity) {
+  SegmentHeader pattern;
+  pattern.block_alignment = options.block_alignment;
+  pattern.segment_bytes = options.segment_bytes_max;
+  pattern.replica = identity.replica;
+  pattern.incarnation = identity.incarnation;
+  pattern.partition = identity.partition;
+  return pattern;
+}
+
+}  // namespace
+
+class Log::Impl {
+ public:
+  Impl(Env* env, LogOptions options, LogPaths paths, CommitterPool* pool, CompletionSink* sink)
+      : env_(env),
+        options_(std::move(options)),
+        paths_(std::move(paths)),
+        pool_(pool),
+        sink_(sink) {}
+
+  Status Open();
+  uint64_t Submit(Write write);
+  StatusOr<FrameRead> Read(uint64_t first_index, uint64_t last_index, uint64_t bytes_max) const;
+  Status TruncatePrefix(uint64_t before);
+  LogStats Stats() const { return committer_->Stats(); }
+  Status Close() EXCLUDES(close_mutex_);
+  bool Pump();
+
+  RecoveryReport* report() { return &report_; }
+
+ private:
+  void ScheduleMaintenance();
+
+  // Constant after Open.
+  Env* const env_;
+  const LogOptions options_;
+  const LogPaths paths_;
+  CommitterPool* const pool_;
+  CompletionSink* const sink_;
+  std::unique_ptr<Committer> committer_;
+  RecoveryReport report_;
+
+  std::atomic<bool> open_{false};  // Release when opened or closed, acquire where it is checked.
+  Mutex close_mutex_;              // Held while closing; before every other lock.
+  Mutex submit_mutex_;             // After close_mutex_, before the locks of queue and pool.
+  std::unique_ptr<FileLock> lock_ GUARDED_BY(close_mutex_);
+};
+
+Status Log::Impl::Open() {
+  StatusOr<std::unique_ptr<FileLock>> lock = ClaimDirectories(env_, paths_);
+  if (!lock.ok()) return lock.status();
+  const StatusOr<LogIdentity> identity =
+      ClaimIdentity(env_, paths_, options_.identity, &report_.created);
+  if (!identity.ok()) return identity.status();
+  report_.incarnation = identity->incarnation;
+  const uint64_t start_ns = env_->MonotonicNs();
+  StatusOr<DirectoryScan> scan = ScanDirectory(env_, paths_, *identity);
+  if (!scan.ok()) return scan.status();
+  report_.scan_ns = env_->MonotonicNs() - start_ns;
+  RETURN_IF_ERROR(scan->verdict);
+  committer_ =
+      std::make_unique<Committer>(env_, paths_, options_, PatternOf(options_, *identity), sink_);
+  RETURN_IF_ERROR(Recover(env_, paths_, &*scan, committer_.get(), &report_));
+  const MutexLock hold(&close_mutex_);
+  lock_ = std::move(*lock);
+  open_.store(true, std::memory_order_release);
+  return Status::Ok();
+}
+
+void Log::Impl::ScheduleMaintenance() {
+  if (committer_->WantsMaintenance()) pool_->ScheduleMaintenance(committer_.get());
+}
+
+uint64_t Log::Impl::Submit(Write write) {
+  // Held until the log is scheduled: Close must not take it from the pool in between.
+  const MutexLock hold(&submit_mutex_);
+  const uint64_t sequence = committer_->queue()->Push(std::move(write), env_->MonotonicNs());
+  if (sequence == 0 || pool_ == nullptr) return sequence;
+  pool_->Schedule(committer_.get());
+  ScheduleMaintenance();
+  return sequence;
+}
+
+StatusOr<FrameRead> Log::Impl::Read(uint64_t first_index, uint64_t last_index,
+                                    uint64_t bytes_max) const {
+  if (!open_.load(std::memory_order_acquire)) {
+    return Status(StatusCode::kClosed, "the log is closed");
+  }
+  return ReadEntries(env_, paths_, *committer_->catalog(), first_index, last_index, bytes_max);
+}
+
+Status Log::Impl::TruncatePrefix(uint64_t before) {
+  if (!open_.load(std::memory_order_acquire)) {
+    return Status(StatusCode::kClosed, "the log is closed");
+  }
+  return committer_->TruncatePrefix(before);
+}
+
+Status Log::Impl::Close() {
+  const MutexLock hold(&close_mutex_);
+  if (committer_ == nullptr) return Status::Ok();
+  if (open_.load(std::memory_order_acquire)) {
+    {
+      const MutexLock stop(&submit_mutex_);
+      committer_->queue()->Close();
+    }
+    committer_->CancelMaintenance();
+    if (pool_ != nullptr) pool_->Remove(committer_.get());
+    // The pool lets go of the log before this thread commits what is left.
+    while (committer_->Step()) {
+    }
+    open_.store(false, std::memory_order_release);
+    lock_.reset();
+  }
+  return committer_->Stats().poison;
+}
+
+bool Log::Impl::Pump() {
+  const bool was_empty = committer_->queue()->IsEmpty();
+  committer_->Step();
+  return committer_->RunMaintenanceStep() || !was_empty;
+}
+
+Log::Log(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+
+Log::~Log() {
+  const Status closed = impl_->Close();
+  // Whoever wants to know why a log was poisoned calls Close.
+  if (!closed.ok()) return;
+}
+
+StatusOr<std::unique_ptr<Log>> Log::Open(Env* env, LogOptions options, CommitterPool* pool,
+                                         CompletionSink* sink) {
+  RETURN_IF_ERROR(CheckOptions(options));
+  LogPaths paths = PathsOf(options.directory, options.wal_directory);
+  auto impl = std::make_unique<Impl>(env, std::move(options), std::move(paths), pool, sink);
+  RETURN_IF_ERROR(impl->Open());
+  return std::unique_ptr<Log>(new Log(std::move(impl)));
+}
+
+const RecoveryReport& Log::recovery() const { return *impl_->report(); }
+
+void Log::ReleaseRecoveredEntries() {
+  FrameRange* entries = &impl_->report()->entries;
+  entries->runs = {};
+  entries->byte_lengths = {};
+}
+
+uint64_t Log::Submit(Write write) { return impl_->Submit(std::move(write)); }
+
+StatusOr<FrameRead> Log::Read(uint64_t first_index, uint64_t last_index, uint64_t bytes_max) {
+  return impl_->Read(first_index, last_index, bytes_max);
+}
+
+Status Log::TruncatePrefix(uint64_t before) { return impl_->TruncatePrefix(before); }
+
+LogStats Log::Stats() const { return impl_->Stats(); }
+
+Status Log::Close() { return impl_->Close(); }
+
+bool Log::Pump() { return impl_->Pump(); }
+
+}  // namespace clustor

@@ -1,0 +1,49 @@
+#include "wal/paths.h"
+
+namespace clustor {
+
+namespace {
+
+constexpr std::string_view kSegmentPrefix = "segment-";
+constexpr std::string_view kSparePrefix = "spare-";
+constexpr std::string_view kSuffix = ".log";
+constexpr size_t kDigits = 10;
+
+std::string Numbered(const std::string& wal, std::string_view prefix, uint64_t segment_seq) {
+  std::string digits = std::to_string(segment_seq);
+  if (digits.size() < kDigits) digits.insert(0, kDigits - digits.size(), '0');
+  return wal + "/" + std::string(prefix) + digits + std::string(kSuffix);
+}
+
+}  // namespace
+
+std::string LogPaths::Segment(uint64_t segment_seq) const {
+  return Numbered(wal, kSegmentPrefix, segment_seq);
+}
+
+std::string LogPaths::Spare(uint64_t segment_seq) const {
+  return Numbered(wal, kSparePrefix, segment_seq);
+}
+
+LogPaths PathsOf(const std::string& directory, const std::string& wal_directory) {
+  return {directory, wal_directory.empty() ? directory + "/wal" : wal_directory};
+}
+
+std::optional<uint64_t> SegmentSeqOfName(std::string_view name) {
+  if (!name.starts_with(kSegmentPrefix) || !name.ends_with(kSuffix)) return std::nullopt;
+  name.remove_prefix(kSegmentPrefix.size());
+  name.remove_suffix(kSuffix.size());
+  if (name.size() < kDigits || name.size() > 16) return std::nullopt;
+  uint64_t segment_seq = 0;
+  for (const char digit : name) {
+    if (digit < '0' || digit > '9') return std::nullopt;
+    segment_seq = segment_seq * 10 + static_cast<uint64_t>(digit - '0');
+  }
+  return segment_seq;
+}
+
+bool IsSpareName(std::string_view name) {
+  return name.starts_with(kSparePrefix) && name.ends_with(kSuffix);
+}
+
+}  // namespace clustor

@@ -1,0 +1,31 @@
+// Names of the files of a log (docs/wal-format.md, section 1).
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace clustor {
+
+struct LogPaths {
+  std::string directory;
+  std::string wal;
+
+  std::string Lock() const { return directory + "/LOCK"; }
+  std::string Identity() const { return directory + "/identity.json"; }
+  std::string IdentityNext() const { return directory + "/identity.next"; }
+  std::string Ledger() const { return wal + "/durability.log"; }
+  std::string LedgerNext() const { return wal + "/durability.next"; }
+  std::string Segment(uint64_t segment_seq) const;
+  std::string Spare(uint64_t segment_seq) const;
+};
+
+// wal_directory empty: directory + "/wal".
+LogPaths PathsOf(const std::string& directory, const std::string& wal_directory);
+
+// The segment_seq in the name of a segment file; nothing for any other name.
+std::optional<uint64_t> SegmentSeqOfName(std::string_view name);
+bool IsSpareName(std::string_view name);
+
+}  // namespace clustor

@@ -1,0 +1,91 @@
+#include "wal/replay.h"
+
+#include "base/coding.h"
+#include "wal/frame_reader.h"
+
+namespace clustor {
+
+namespace {
+
+const char* ApplyState(const FrameView& frame, const BlockView& block, bool seen_entry,
+                       ReplayedLog* log) {
+  const std::span<const std::byte> body = frame.body;
+  if (body.empty()) return "a state record is empty";
+  if (seen_entry) return "a state record stands behind entries";
+  switch (static_cast<StateRecordType>(body[0])) {
+    case StateRecordType::kHardState:
+      if (body.size() != 25) return "a hard state has a wrong length";
+      log->hard_state = {Load64(body.data() + 1), Load64(body.data() + 9),
+                         Load64(body.data() + 17)};
+      return nullptr;
+    case StateRecordType::kTruncate: {
+      if (body.size() != 9 || (block.header.flags & kBlockFlagTruncate) == 0) {
+        return "a truncation contradicts its block";
+      }
+      const uint64_t from = Load64(body.data() + 1);
+      if (from == 0 || from > log->last_index + 1) return "a truncation lies behind the log";
+      log->Truncate(from);
+      return nullptr;
+    }
+    case StateRecordType::kSnapshotMark:
+      return body.size() == 17 ? nullptr : "a snapshot mark has a wrong length";
+  }
+  return "a state record has an unknown type";
+}
+
+const char* ApplyEntry(const FrameView& frame, ReplayedLog* log) {
+  if (frame.index() != log->last_index + 1) return "an entry does not follow the one before it";
+  if (frame.term() > kPositionMax || frame.term() < log->last_term()) return "the terms fall";
+  log->last_index = frame.index();
+  log->byte_lengths.push_back(static_cast<uint32_t>(frame.bytes.size()));
+  AppendRun(&log->runs, frame.term(), frame.kind(), 1);
+  return nullptr;
+}
+
+}  // namespace
+
+void ReplayedLog::Truncate(uint64_t from) {
+  if (from <= first_index) {
+    first_index = from;
+    last_index = from - 1;
+    runs.clear();
+    byte_lengths.clear();
+    return;
+  }
+  uint64_t gone = last_index + 1 - from;
+  last_index = from - 1;
+  byte_lengths.resize(static_cast<size_t>(from - first_index));
+  while (gone > 0) {
+    const uint64_t of_run = runs.back().count < gone ? runs.back().count : gone;
+    runs.back().count -= of_run;
+    gone -= of_run;
+    if (runs.back().count == 0) runs.pop_back();
+  }
+}
+
+void StartReplay(uint64_t base_index, ReplayedLog* log) {
+  log->first_index = base_index;
+  log->last_index = base_index - 1;
+}
+
+const char* ReplayBlock(const BlockView& block, ReplayedLog* log) {
+  FrameReader reader(block.frames);
+  uint64_t entries = 0;
+  uint64_t first_index = 0;
+  while (!reader.AtEnd()) {
+    FrameView frame;
+    const char* why = reader.Next(&frame);
+    if (why == nullptr) {
+      why = frame.is_state() ? ApplyState(frame, block, entries > 0, log) : ApplyEntry(frame, log);
+    }
+    if (why != nullptr) return why;
+    if (!frame.is_state() && entries++ == 0) first_index = frame.index();
+  }
+  if (entries != block.header.entry_count || first_index != block.header.first_index ||
+      log->last_index != block.header.last_index) {
+    return "the header of a block contradicts its records";
+  }
+  return nullptr;
+}
+
+}  // namespace clustor

@@ -1,0 +1,60 @@
+// ScanDirectory: reads everything a log consists of, once, and judges it. Changes nothing.
+// Recovery acts on the result; verification reports it (docs/wal-format.md, section 8).
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/status.h"
+#include "os/env.h"
+#include "wal/block_reader.h"
+#include "wal/catalog.h"
+#include "wal/ledger.h"
+#include "wal/options.h"
+#include "wal/paths.h"
+#include "wal/replay.h"
+
+namespace clustor {
+
+// A valid block that the ledger does not prove.
+struct UnprovenBlock {
+  uint64_t segment_seq = 0;
+  uint64_t offset = 0;
+  uint64_t bytes = 0;  // Without padding.
+};
+
+struct DirectoryScan {
+  Status verdict;  // OK, or why the log must not be opened.
+
+  std::optional<LedgerScan> ledger;
+  std::deque<SegmentSpans> segments;  // Oldest first; the tail is the last.
+  SegmentHeader tail_header;          // REQUIRES: !segments.empty().
+  uint64_t tail_offset = 0;
+  Leftover leftover;         // Behind the end of the tail.
+  ChainEnd end;              // v and its checksum.
+  uint64_t end_segment = 0;  // Segment of block v, 0 when no block is there.
+  ReplayedLog log;
+  std::vector<UnprovenBlock> unproven;
+
+  std::vector<std::string> junk;  // Spares and half-written ledgers.
+  std::vector<uint64_t> below_prefix;
+  std::optional<uint64_t> half_made;  // Newest segment, without a valid header.
+
+  uint64_t bytes_scanned = 0;
+  uint64_t blocks = 0;
+  uint64_t entry_bytes = 0;
+  uint64_t padding_bytes = 0;
+};
+
+// identity: what segment headers must name. Findings, kFormatNewer, kCodecMismatch and
+// kIdentityMismatch among them, are in the verdict. Errors: failed reads.
+StatusOr<DirectoryScan> ScanDirectory(Env* env, const LogPaths& paths, const LogIdentity& identity);
+
+// The segment_seqs of the segment files in the directory, ascending. A missing directory is empty.
+StatusOr<std::vector<uint64_t>> ListSegments(Env* env, const LogPaths& paths,
+                                             std::vector<std::string>* junk);
+
+}  // namespace clustor

@@ -1,0 +1,68 @@
+#include "wal/segment_tail.h"
+
+#include <array>
+#include <utility>
+
+#include "wal/poison.h"
+#include "wal/zero_file.h"
+
+namespace clustor {
+
+SegmentTail::SegmentTail(Env* env, LogPaths paths, SegmentHeader pattern, SpareStore* spares)
+    : env_(env), paths_(std::move(paths)), pattern_(std::move(pattern)), spares_(spares) {}
+
+void SegmentTail::Adopt(std::unique_ptr<File> file, const SegmentHeader& header, uint64_t offset) {
+  file_ = std::move(file);
+  header_ = header;
+  offset_ = offset;
+}
+
+bool SegmentTail::HasRoom(uint64_t block_bytes) const {
+  return file_ != nullptr && offset_ + block_bytes <= header_.segment_bytes;
+}
+
+Status SegmentTail::Rotate(const ChainEnd& end, uint64_t base_index, bool* late) {
+  SegmentHeader header = pattern_;
+  header.segment_seq = header_.segment_seq + 1;
+  header.base_index = base_index;
+  header.first_block = end.block + 1;
+  header.previous_checksum = end.checksum;
+  header.created_ms = env_->WallClockMs();
+  StatusOr<Spare> spare = spares_->Take(header.segment_seq, late);
+  if (!spare.ok()) return spare.status();
+  Status installed = Install(&*spare, header);
+  if (!installed.ok()) {
+    if (spare->file != nullptr) spares_->Return(std::move(*spare));
+    return installed;
+  }
+  spares_->Used();
+  Adopt(std::move(spare->file), header, kSegmentHeaderBytes);
+  return Status::Ok();
+}
+
+Status SegmentTail::Install(Spare* spare, const SegmentHeader& header) {
+  std::array<std::byte, kSegmentHeaderBytes> bytes;
+  EncodeSegmentHeader(header, bytes);
+  RETURN_IF_ERROR(spare->file->WriteAt(0, bytes));
+  const std::string path = paths_.Segment(header.segment_seq);
+  RETURN_IF_ERROR(env_->RenameFile(spare->path, path));
+  const Status synced = env_->SyncDirectory(paths_.wal);
+  if (synced.ok()) return Status::Ok();
+  // Whether the name is durable is not known. Under its old name the file is no part of the log, so
+  // a later attempt starts over with a rename and a sync of its own.
+  const Status undone = env_->RenameFile(path, spare->path);
+  if (undone.ok()) return synced;
+  spare->file = nullptr;
+  return Poisoned(undone);
+}
+
+Status SegmentTail::Write(std::span<const std::byte> block) {
+  return file_->WriteAt(offset_, block);
+}
+
+Status SegmentTail::Rollback(uint64_t block_bytes) {
+  RETURN_IF_ERROR(WriteZeros(file_.get(), offset_, offset_ + block_bytes));
+  return file_->SyncData();
+}
+
+}  // namespace clustor

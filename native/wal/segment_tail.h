@@ -1,0 +1,63 @@
+// SegmentTail: the segment that takes the next block. Owned by the commit lock.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+
+#include "base/status.h"
+#include "os/env.h"
+#include "wal/format.h"
+#include "wal/paths.h"
+#include "wal/spare.h"
+
+namespace clustor {
+
+// Where the chain of blocks stands.
+struct ChainEnd {
+  uint64_t block = 0;     // Number of the last block, 0 before the first.
+  uint32_t checksum = 0;  // Its checksum.
+};
+
+class SegmentTail {
+ public:
+  // `pattern` holds the header fields that all segments of this log share.
+  SegmentTail(Env* env, LogPaths paths, SegmentHeader pattern, SpareStore* spares);
+
+  // Takes over the tail that recovery found; the next block goes to `offset`.
+  void Adopt(std::unique_ptr<File> file, const SegmentHeader& header, uint64_t offset);
+
+  bool HasRoom(uint64_t block_bytes) const;
+  // Makes a new segment the tail; its name is durable on OK, its header with the first block's
+  // sync. On failure the old tail stays: a shortage can be tried again, anything else is final.
+  Status Rotate(const ChainEnd& end, uint64_t base_index, bool* late);
+
+  // Writes the block at offset(). Not durable before Sync, not part of the log before Advance.
+  Status Write(std::span<const std::byte> block);
+  Status Sync() { return file_->SyncData(); }
+  void Advance(uint64_t block_bytes) { offset_ += block_bytes; }
+  // Undoes a Write: zeroes its place and syncs.
+  Status Rollback(uint64_t block_bytes);
+
+  uint64_t segment_seq() const { return header_.segment_seq; }
+  uint64_t segment_bytes() const { return header_.segment_bytes; }
+  uint32_t block_alignment() const { return header_.block_alignment; }
+  uint64_t offset() const { return offset_; }
+  bool IsEmpty() const { return offset_ == kSegmentHeaderBytes; }
+
+ private:
+  Status Install(Spare* spare, const SegmentHeader& header);
+
+  // Constant after construction.
+  Env* const env_;
+  const LogPaths paths_;
+  const SegmentHeader pattern_;
+  SpareStore* const spares_;
+
+  // Under the commit lock.
+  std::unique_ptr<File> file_;
+  SegmentHeader header_;
+  uint64_t offset_ = 0;
+};
+
+}  // namespace clustor
