@@ -28,7 +28,11 @@ export function startFixture(
   return spawn(
     process.execPath,
     [...(options.nodeFlags ?? []), fileURLToPath(program), ...programArguments],
-    { stdio: ['ignore', 'pipe', 'pipe', 'pipe'], timeout: options.timeoutMs, killSignal: 'SIGKILL' },
+    {
+      stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
+      timeout: options.timeoutMs,
+      killSignal: 'SIGKILL',
+    },
   )
 }
 
