@@ -147,17 +147,17 @@ class Pipeline {
       Promise<void>,
     ]
   ): Promise<void> {
+    let version: number | null = null
     try {
-      const { version } = await answer
-      const nanoseconds = Math.round((performance.now() - sentAt) * 1e6)
-      await before
-      // Lines behind a failed one do not count: the load goes on at the first line that is not known to be replicated.
-      if (!this.#putFailed) this.#acknowledge({ ...line, key, version }, nanoseconds)
+      version = (await answer).version
     } catch (error) {
-      this.#putFailed = true
       this.fail(error)
     }
+    const nanoseconds = Math.round((performance.now() - sentAt) * 1e6)
     await before
+    // Lines behind a failed one do not count: the load goes on at the first line that is not known to be replicated.
+    if (version === null) this.#putFailed = true
+    else if (!this.#putFailed) this.#acknowledge({ ...line, key, version }, nanoseconds)
     this.#underWay -= 1
     this.#wake()
   }

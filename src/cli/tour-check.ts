@@ -28,12 +28,42 @@ export async function checkNode(
   signal: AbortSignal,
 ): Promise<NodeCheck> {
   await using client = await Client.connect({ endpoints: [endpoint], signal })
-  const lost = await findLost(client, partition, acknowledged, signal)
+  const held = await readHeld(client, partition, signal)
   const lastIndex = acknowledged.at(-1)?.version ?? 0
   const applied = await readApplied(client, partition, lastIndex, signal)
-  const { doubled, moved } = compareOrder(applied, acknowledged)
+  return judgeNode(node, held, applied, acknowledged)
+}
+
+/** A key's value and the log index of its last write. */
+export interface HeldRow {
+  readonly value: Uint8Array
+  readonly version: number
+}
+
+/** @param held the node's state by key.
+ *  @param applied keys in the order in which the node applied their writes. */
+export function judgeNode(
+  node: string,
+  held: ReadonlyMap<string, HeldRow>,
+  applied: readonly string[],
+  acknowledged: readonly AcknowledgedLine[],
+): NodeCheck {
+  const everApplied = new Set(applied)
+  const lost = acknowledged
+    .filter((line) => !isHeld(line, held.get(line.key)) || !everApplied.has(line.key))
+    .map(({ key }) => key)
   const intact = acknowledged.length - lost.length
-  return { node, expected: acknowledged.length, intact, lost, doubled, moved }
+  return {
+    node,
+    expected: acknowledged.length,
+    intact,
+    lost,
+    ...compareOrder(applied, acknowledged),
+  }
+}
+
+function isHeld({ value, version }: AcknowledgedLine, row: HeldRow | undefined): boolean {
+  return row?.version === version && value.equals(row.value)
 }
 
 export const isComplete = ({ lost, doubled, moved }: NodeCheck): boolean =>
@@ -57,21 +87,15 @@ function list(what: string, keys: readonly string[]): string[] {
   return [`${keys.length} ${what}: ${shown}${keys.length > 5 ? ', …' : ''}`]
 }
 
-async function findLost(
+async function readHeld(
   client: Client,
   partition: string,
-  acknowledged: readonly AcknowledgedLine[],
   signal: AbortSignal,
-): Promise<string[]> {
-  const held = new Map<string, { readonly value: Uint8Array; readonly version: number }>()
+): Promise<Map<string, HeldRow>> {
+  const held = new Map<string, HeldRow>()
   const rows = client.keyValue(partition).scan({ prefix }, { consistency: 'local', signal })
   for await (const row of rows) held.set(row.key, row)
-  return acknowledged
-    .filter(({ key, value, version }) => {
-      const row = held.get(key)
-      return row === undefined || row.version !== version || !value.equals(row.value)
-    })
-    .map(({ key }) => key)
+  return held
 }
 
 /** Keys of the tour in the order in which the node applied them. */

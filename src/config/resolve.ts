@@ -89,7 +89,7 @@ function merge(names: readonly OptionName[], layers: readonly OptionLayer[]): Pa
   }
   checkTogether(values, given)
   // Every value has its row's type: the defaults have, and readOption returns nothing else.
-  return Object.fromEntries(values) as Partial<Options>
+  return Object.fromEntries(values)
 }
 
 function unknownOption(name: string, names: readonly OptionName[], source: string): ClustorError {
