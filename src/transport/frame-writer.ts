@@ -70,12 +70,11 @@ export class FrameWriter {
   /** Writes what is gathered, now. */
   flush(): void {
     this.#scheduled = false
-    if (this.#ended) return
     this.#seal()
     const segments = this.#segments
-    if (segments.length === 0) return
     this.#segments = []
     this.#segmentBytes = 0
+    if (segments.length === 0 || this.#ended) return
     if (segments.length === 1) {
       this.#sink.write(segments[0] as Uint8Array)
       return
@@ -88,9 +87,7 @@ export class FrameWriter {
   /** Drops what is gathered and everything that follows. */
   end(): void {
     this.#ended = true
-    this.#segments = []
-    this.#segmentBytes = 0
-    this.#slabStart = this.#slabEnd
+    this.flush()
   }
 
   // Frames of a turn come from several microtasks: answers that wait for one promise settle in a row. A tick queued by a

@@ -98,7 +98,7 @@ test('unknown types, unknown flags and other lengths are refused', (t) => {
   }
 })
 
-test('R17: whatever bytes arrive, reading them ends in a message or a coded error', (t) => {
+test('whatever bytes arrive, reading them ends in a message or a coded error', (t) => {
   const seed = 20_251
   const random = new SeededRandom(seed)
   const samples = [

@@ -1,0 +1,187 @@
+import { ClustorError } from '../base/errors.js'
+import type { ReplicaId } from '../base/ids.js'
+import { decodeControl, decodeError, encodeError, encodePlain, readText } from './control-codec.js'
+import { frameHeadBytes, frameTypes, lengthPrefixBytes } from './frame-types.js'
+import type { FramedSocket } from './framed-socket.js'
+import type { DecodeFrames, MessageRoute } from './message-codec.js'
+import { messageBodyBytes, readMessage, writeMessage } from './message-codec.js'
+import type { Timers } from './timers.js'
+import type { PartitionKey, PeerMessage } from './transport.js'
+
+/** A partition of this process, as connections see it. */
+export interface AttachedPartition {
+  readonly key: PartitionKey
+  readonly receive: (message: PeerMessage) => void
+  readonly unreachable: (replica: ReplicaId) => void
+}
+
+/** What a connection needs from the transport it belongs to. */
+export interface ConnectionOwner {
+  findPartition(name: string): AttachedPartition | undefined
+  /** The peer does not hold the partition. */
+  channelRefused(partition: AttachedPartition, error: ClustorError): void
+  messageReceived(): void
+  /** Frames of an append did not verify. */
+  framesCorrupt(): void
+  connectionClosed(connection: PeerConnection, error: ClustorError): void
+}
+
+/** What a connection needs to know. */
+export interface ConnectionOptions {
+  /** Replicas of the messages that arrive: from the peer, to this node. */
+  readonly route: MessageRoute
+  readonly decodeFrames: DecodeFrames
+  readonly timers: Timers
+  readonly sendQueueBytesMax: number
+  /** Pause before a refused channel is opened again. */
+  readonly channelRetryMs: number
+}
+
+/** The way of a partition through a connection. */
+interface SendChannel {
+  readonly number: number
+  /** When a refused channel may be opened again; 0 for one that is open. */
+  retryAtMs: number
+}
+
+const channelsMax = 65_536
+
+/** One connection to a peer after its handshake; carries messages of all partitions in both directions. */
+export class PeerConnection {
+  readonly socket: FramedSocket
+  readonly #owner: ConnectionOwner
+  readonly #options: ConnectionOptions
+  readonly #sendChannels = new Map<AttachedPartition, SendChannel>()
+  readonly #partitionsSent: AttachedPartition[] = []
+  /** By channel number; null for a refused one, what comes there is dropped. */
+  readonly #receiveChannels = new Map<number, AttachedPartition | null>()
+
+  constructor(socket: FramedSocket, options: ConnectionOptions, owner: ConnectionOwner) {
+    this.socket = socket
+    this.#options = options
+    this.#owner = owner
+    socket.open({
+      onBody: (body) => this.#onBody(body),
+      onClose: (error) => owner.connectionClosed(this, error),
+    })
+  }
+
+  /** Queues a message.
+   *  @returns the bytes of its frame; 0 when the peer does not hold the partition, or the queue would exceed its limit. */
+  send(partition: AttachedPartition, message: PeerMessage): number {
+    const { writer } = this.socket
+    const frameBytes = lengthPrefixBytes + messageBodyBytes(message)
+    if (writer.queuedBytes + frameBytes > this.#options.sendQueueBytesMax) return 0
+    const channel = this.#sendChannels.get(partition) ?? this.#newChannel(partition)
+    if (channel === null || !this.#isOpen(channel, partition)) return 0
+    writeMessage(writer, channel.number, message)
+    return frameBytes
+  }
+
+  /** A partition left: nothing is sent for it any more, and what comes for it is refused. */
+  forget(partition: AttachedPartition): void {
+    this.#sendChannels.delete(partition)
+    for (const [number, receiver] of this.#receiveChannels) {
+      if (receiver !== partition) continue
+      this.#receiveChannels.set(number, null)
+      this.#refuseChannel(number, partition.key)
+    }
+  }
+
+  #newChannel(partition: AttachedPartition): SendChannel | null {
+    if (this.#partitionsSent.length === channelsMax) return null
+    const number = this.#partitionsSent.push(partition) - 1
+    const channel: SendChannel = { number, retryAtMs: 0 }
+    this.#sendChannels.set(partition, channel)
+    this.#openChannel(number, partition.key)
+    return channel
+  }
+
+  #isOpen(channel: SendChannel, partition: AttachedPartition): boolean {
+    if (channel.retryAtMs === 0) return true
+    if (this.#options.timers.now() < channel.retryAtMs) return false
+    channel.retryAtMs = 0
+    this.#openChannel(channel.number, partition.key)
+    return true
+  }
+
+  #openChannel(number: number, { name, id }: PartitionKey): void {
+    const head = channelHead(frameTypes.openChannel, number)
+    this.socket.writer.frame(Buffer.concat([head, encodePlain({ name, id })]))
+  }
+
+  #onBody(body: Buffer): void {
+    switch (body[0]) {
+      case frameTypes.openChannel:
+        this.#onOpenChannel(body)
+        return
+      case frameTypes.channelRefused:
+        this.#onChannelRefused(body)
+        return
+      default:
+        this.#onMessage(body)
+    }
+  }
+
+  #onMessage(body: Buffer): void {
+    const number = channelOf(body)
+    const partition = this.#receiveChannels.get(number)
+    if (partition === null) return
+    if (partition === undefined) {
+      throw new ClustorError('ERR_PROTOCOL', `channel ${number} was not opened`)
+    }
+    const message = this.#read(body)
+    this.#owner.messageReceived()
+    partition.receive(message)
+  }
+
+  #read(body: Buffer): PeerMessage {
+    const { route, decodeFrames } = this.#options
+    try {
+      return readMessage(body, route, decodeFrames)
+    } catch (error) {
+      if (error instanceof ClustorError && error.code === 'ERR_FRAME_CORRUPT') {
+        this.#owner.framesCorrupt()
+      }
+      throw error
+    }
+  }
+
+  #onOpenChannel(body: Buffer): void {
+    const number = channelOf(body)
+    const map = decodeControl(body, frameHeadBytes)
+    const key = { name: readText(map, 'name'), id: readText(map, 'id') }
+    const partition = this.#owner.findPartition(key.name)
+    const found = partition?.key.id === key.id ? partition : null
+    this.#receiveChannels.set(number, found)
+    if (found === null) this.#refuseChannel(number, key)
+  }
+
+  #refuseChannel(number: number, { name, id }: PartitionKey): void {
+    const message = `this node holds no partition ${name} of id ${id}`
+    const error = new ClustorError('ERR_PARTITION_UNKNOWN', message, { fields: { name, id } })
+    const head = channelHead(frameTypes.channelRefused, number)
+    this.socket.writer.frame(Buffer.concat([head, encodeError(error)]))
+  }
+
+  #onChannelRefused(body: Buffer): void {
+    const partition = this.#partitionsSent[channelOf(body)]
+    const channel = partition && this.#sendChannels.get(partition)
+    if (channel === undefined) return
+    channel.retryAtMs = this.#options.timers.now() + this.#options.channelRetryMs
+    this.#owner.channelRefused(partition as AttachedPartition, decodeError(body, frameHeadBytes))
+  }
+}
+
+function channelOf(body: Buffer): number {
+  if (body.length < frameHeadBytes) {
+    throw new ClustorError('ERR_PROTOCOL', `a body of ${body.length} bytes names no channel`)
+  }
+  return body.readUInt16LE(2)
+}
+
+function channelHead(type: number, number: number): Buffer {
+  const head = Buffer.of(type, 0, 0, 0)
+  head.writeUInt16LE(number, 2)
+  return head
+}
