@@ -35,14 +35,19 @@ export class RandomNetwork {
   /** Replicas in different groups do not hear each other. */
   #groups: number[]
   #readCount = 0
+  /** How often, of 1000 events, a replica crashes, or campaigns without reason: some runs are calm, some wild. */
+  readonly #crashShare: number
+  readonly #campaignShare: number
 
   constructor(seed: number) {
     this.#random = new SeededRandom(seed)
+    this.#crashShare = this.#between(0, 6)
+    this.#campaignShare = this.#between(0, 5)
     const count = this.#between(0, 1) === 0 ? 3 : 5
     const ids = Array.from({ length: count }, (_, position) => position + 1)
     const settings = {
-      preVote: this.#between(0, 3) > 0,
-      checkQuorum: this.#between(0, 3) > 0,
+      preVote: this.#between(0, 1) > 0,
+      checkQuorum: this.#between(0, 1) > 0,
       appendBytesMax: 200,
       inflightMessagesMax: 4,
       uncommittedBytesMax: 5000,
@@ -74,14 +79,15 @@ export class RandomNetwork {
   #event(): void {
     const dice = this.#between(0, 999)
     const replica = this.#pick(this.#replicas)
-    if (dice < 400) this.#deliverOne()
-    else if (dice < 650) replica.tick(1)
-    else if (dice < 850) replica.completeWrite()
-    else if (dice < 940) this.#propose(replica)
+    if (dice < 450) this.#deliverOne()
+    else if (dice < 600) replica.tick(1)
+    else if (dice < 800) replica.completeWrite()
+    else if (dice < 930) this.#propose(replica)
     else if (dice < 980) this.#read(replica)
     else if (dice < 988) this.#repartition()
-    else if (dice < 993) this.#crash(replica)
-    else this.#compact(replica)
+    else if (dice < 988 + this.#crashShare) this.#crash(replica)
+    else if (dice < 988 + this.#crashShare + this.#campaignShare) replica.core.campaign()
+    else if (dice === 999) this.#compact(replica)
     this.#advance(replica)
   }
 
