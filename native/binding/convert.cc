@@ -30,6 +30,20 @@ std::optional<std::span<std::byte>> TypedArrayBytes(const Napi::Value& value,
   return std::span(static_cast<std::byte*>(data), length * element_bytes);
 }
 
+// A typed array with these bytes; undefined when none can be made. A worker thread can be
+// terminated in the middle of any native function, and from that moment on Node refuses to make
+// objects.
+Napi::Value NewTypedArray(Napi::Env env, napi_typedarray_type type,
+                          std::span<const std::byte> bytes, size_t length) {
+  void* data = nullptr;
+  napi_value buffer = nullptr;
+  napi_value array = nullptr;
+  if (napi_create_arraybuffer(env, bytes.size(), &data, &buffer) != napi_ok) return env.Undefined();
+  if (!bytes.empty()) std::memcpy(data, bytes.data(), bytes.size());
+  const napi_status status = napi_create_typedarray(env, type, length, buffer, 0, &array);
+  return status == napi_ok ? Napi::Value(env, array) : env.Undefined();
+}
+
 void SetCount(Napi::Object object, const char* name, uint64_t value) {
   object.Set(name, static_cast<double>(value));
 }
@@ -164,9 +178,14 @@ StatusOr<LogOptions> ToLogOptions(Napi::Object object) {
 }
 
 Napi::Value FromDoubles(Napi::Env env, std::span<const double> values) {
-  Napi::Float64Array array = Napi::Float64Array::New(env, values.size());
-  if (!values.empty()) std::memcpy(array.Data(), values.data(), values.size_bytes());
-  return array;
+  return NewTypedArray(env, napi_float64_array, std::as_bytes(values), values.size());
+}
+
+Napi::Value FromBytes(Napi::Env env, std::span<const std::byte> bytes) {
+  napi_value buffer = nullptr;
+  const napi_status status =
+      napi_create_buffer_copy(env, bytes.size(), bytes.data(), nullptr, &buffer);
+  return status == napi_ok ? Napi::Value(env, buffer) : env.Undefined();
 }
 
 Napi::Object FromFrameRange(Napi::Env env, const FrameRange& range) {
@@ -177,16 +196,13 @@ Napi::Object FromFrameRange(Napi::Env env, const FrameRange& range) {
     runs.push_back(static_cast<double>(run.kind));
     runs.push_back(static_cast<double>(run.count));
   }
-  Napi::Uint32Array byte_lengths = Napi::Uint32Array::New(env, range.byte_lengths.size());
-  if (!range.byte_lengths.empty()) {
-    std::memcpy(byte_lengths.Data(), range.byte_lengths.data(),
-                range.byte_lengths.size() * sizeof(uint32_t));
-  }
+  const std::span<const uint32_t> byte_lengths(range.byte_lengths);
   Napi::Object object = Napi::Object::New(env);
   SetCount(object, "firstIndex", range.first_index);
   SetCount(object, "lastIndex", range.last_index);
   object.Set("runs", FromDoubles(env, runs));
-  object.Set("byteLengths", byte_lengths);
+  object.Set("byteLengths", NewTypedArray(env, napi_uint32_array, std::as_bytes(byte_lengths),
+                                          byte_lengths.size()));
   return object;
 }
 

@@ -41,5 +41,7 @@ Napi::Object FromStats(Napi::Env env, const LogStats& stats);
 Napi::Object FromVerifyReport(Napi::Env env, const VerifyReport& report);
 Napi::Object FromDumpItem(Napi::Env env, const DumpItem& item);
 Napi::Value FromDoubles(Napi::Env env, std::span<const double> values);
+// A Buffer with a copy of the bytes.
+Napi::Value FromBytes(Napi::Env env, std::span<const std::byte> bytes);
 
 }  // namespace clustor

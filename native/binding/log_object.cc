@@ -81,9 +81,7 @@ StatusOr<FrameBatch> CopyBatch(const Napi::CallbackInfo& info) {
 
 Napi::Value FromFrameRead(Napi::Env env, FrameRead& read) {
   Napi::Object object = FromFrameRange(env, read.range);
-  object.Set("bytes",
-             Napi::Buffer<uint8_t>::Copy(env, reinterpret_cast<const uint8_t*>(read.bytes.data()),
-                                         read.bytes.bytes()));
+  object.Set("bytes", FromBytes(env, read.bytes.span()));
   return object;
 }
 

@@ -123,9 +123,12 @@ int64_t ReadOwnerPid(int fd) {
 class PosixFileLock final : public FileLock {
  public:
   explicit PosixFileLock(Descriptor descriptor) : descriptor_(std::move(descriptor)) {}
-  // An empty file means: not locked (IsLocked). Closing the descriptor releases the lock.
+  // An empty file means: not locked (IsLocked). Unlocked by name, not just by closing: a process
+  // that is being spawned has a copy of the descriptor until its exec, and would hold the lock so
+  // long.
   ~PosixFileLock() override {
-    if (ftruncate(descriptor_.get(), 0) != 0) return;
+    if (ftruncate(descriptor_.get(), 0) != 0) errno = 0;
+    flock(descriptor_.get(), LOCK_UN);
   }
 
  private:
