@@ -20,21 +20,23 @@ export interface Reply {
   fail(error: unknown): void
 }
 
-/** A committed entry of the state machine's own. */
+/** A proposal that was applied. */
 export interface SubscriptionEntry {
   readonly index: LogIndex
   readonly term: Term
   readonly payload: Uint8Array
 }
 
-/** One partition as clients see it. Calls come in the order in which a client sent them. Payloads are views that stay valid. */
+/** One partition as clients see it. Calls come in the order in which a client sent them. Payloads are views of receive buffers;
+ *  they stay valid for as long as they are held. Calls report failures to the reply and do not throw. */
 export interface PartitionService {
   propose(payload: Uint8Array, stamp: RequestStamp | null, reply: Reply): void
   query(request: Uint8Array, consistency: Consistency, reply: Reply): void
   openSession(reply: Reply): void
-  /** Committed entries from an index on, without end; `signal` aborts when the client has gone.
+  /** Applied proposals from an index on, in order, page by page, without end; `signal` aborts when the client has gone.
+   *  The next page is asked for when this one is on its way to the client.
    *  @throws (by rejection) ERR_INDEX_COMPACTED when entries from there on are gone. */
-  subscribe(fromIndex: LogIndex, signal: AbortSignal): AsyncIterable<SubscriptionEntry>
+  subscribe(fromIndex: LogIndex, signal: AbortSignal): AsyncIterable<readonly SubscriptionEntry[]>
   /** Plain data (no bigint, no class): what `client.status` returns. */
   status(): unknown
 }
