@@ -110,15 +110,15 @@ export class Core {
   compactBefore(index: LogIndex): void {
     const { applying, persistence, log } = this.#state
     const { appliedIndex } = applying
-    invariant(index <= appliedIndex + 1, 'R15', { index, appliedIndex })
-    invariant(index <= persistence.durableIndex + 1, 'R15', { index })
+    invariant(index <= appliedIndex + 1, 'R10', { index, appliedIndex })
+    invariant(index <= persistence.durableIndex + 1, 'R10', { index })
     if (index > log.firstIndex) log.compactBefore(index)
   }
 
   /** The entries first..last without their payloads; both must be in the log. */
   entries(first: LogIndex, last: LogIndex): EntryRange {
     const { log } = this.#state
-    invariant(first >= log.firstIndex && last <= log.lastIndex && first <= last, 'R15', {
+    invariant(first >= log.firstIndex && last <= log.lastIndex && first <= last, 'R10', {
       first,
       last,
     })

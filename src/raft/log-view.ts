@@ -82,7 +82,7 @@ export class LogView {
   /** Drops the entries before `index`, whose term at index - 1 is kept. */
   compactBefore(index: number): void {
     const prevTerm = this.termAt(index - 1)
-    invariant(prevTerm !== undefined, 'R15', { index, lastIndex: this.#lastIndex })
+    invariant(prevTerm !== undefined, 'R10', { index, lastIndex: this.#lastIndex })
     this.#prevTerm = prevTerm
     this.#firstIndex = index
     const kept = index > this.#lastIndex ? this.#runs.length : this.#runPosition(index)

@@ -68,7 +68,7 @@ export interface Ready {
   readonly droppedReads: readonly number[]
   /** Whether the write must be synced: entries, the term or the vote changed. */
   readonly mustSync: boolean
-  /** Present when there is something to persist. */
+  /** Present exactly when mustSync is true. */
   readonly acknowledgement?: Acknowledgement
 }
 

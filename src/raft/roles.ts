@@ -42,7 +42,7 @@ export function becomeCandidate(state: CoreState): void {
 
 /** Leads, and appends an empty entry: only through an entry of its own term can a leader commit (Raft §5.4.2, §8). */
 export function becomeLeader(state: CoreState): void {
-  invariant(state.role === 'candidate', 'R10', { role: state.role })
+  invariant(state.role === 'candidate', 'R7', { role: state.role })
   leaveRole(state)
   restartElectionTimer(state)
   state.heartbeatElapsedTicks = 0

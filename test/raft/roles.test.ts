@@ -1,0 +1,63 @@
+import test from 'ava'
+import { asReplica, asTerm, noReplica } from '../../src/base/ids.js'
+import { SeededRandom } from '../../src/base/random.js'
+import { Persistence } from '../../src/raft/persistence.js'
+import { Progress } from '../../src/raft/progress.js'
+import { becomeFollower, becomeLeader } from '../../src/raft/roles.js'
+import { createState, type CoreState } from '../../src/raft/state.js'
+import { cluster } from './support/cluster.js'
+
+const freshState = (): CoreState =>
+  createState({
+    id: asReplica(1),
+    voters: [1, 2, 3].map(asReplica),
+    random: new SeededRandom(1),
+  })
+
+test('a term never falls (R1)', (t) => {
+  const state = freshState()
+  becomeFollower(state, asTerm(4), noReplica)
+
+  t.throws(() => becomeFollower(state, asTerm(3), noReplica), { message: /R1 / })
+})
+
+test('only a candidate becomes leader (R7)', (t) => {
+  t.throws(() => becomeLeader(freshState()), { message: /R7 / })
+})
+
+test('what is durable was handed out, and what was handed out is in the log (R4)', (t) => {
+  const single = cluster(1).elect(1).replica(1)
+  single.propose(40, 40)
+  const { durableIndex, lastIndex } = single.core.status()
+  single.takeReadies()
+
+  t.true(durableIndex < lastIndex)
+  single.settle()
+  t.is(single.core.status().durableIndex, lastIndex)
+})
+
+test('a match index stays below the next index through every answer (R11)', (t) => {
+  const progress = new Progress(asReplica(2), 9, { messagesMax: 4, bytesMax: 0 })
+  progress.reject(8, 0)
+  progress.assertValid()
+  progress.acknowledgeMatch(12)
+  progress.assertValid()
+  progress.becomeProbe()
+  progress.probeFrom(3)
+
+  progress.assertValid()
+
+  t.true(progress.matchIndex < progress.nextIndex)
+})
+
+test('a write of which nothing was handed out proves nothing (R13)', (t) => {
+  const hardState = { term: asTerm(0), vote: noReplica, commitIndex: 0 as never }
+  const persistence = new Persistence(0, hardState)
+
+  t.throws(
+    () => {
+      persistence.acknowledge({ writeNumber: 1, durableIndex: 0 as never, term: asTerm(0) })
+    },
+    { message: /R13 / },
+  )
+})
