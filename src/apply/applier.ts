@@ -60,13 +60,13 @@ export class Applier {
   }
 
   /** Applies the entries right after the applied index. Returns undefined when the machine answered at once, a promise
-   *  otherwise; until that has ended no other batch may come (P7).
+   *  otherwise; until that has ended no other batch may come (P5).
    *  @throws ERR_APPLY_FAULT when the machine throws, rejects or returns another number of results;
    *  ERR_FORMAT_NEWER or ERR_LOG_CORRUPT when a committed command cannot be read. The applier is useless afterwards:
    *  the entry was neither applied nor skipped. */
   apply(batch: EntryBatch, settle: Settle | null): Promise<void> | undefined {
     const { firstIndex, lastIndex } = batch.range
-    invariant(!this.#busy && firstIndex === this.#appliedIndex + 1, 'P7', {
+    invariant(!this.#busy && firstIndex === this.#appliedIndex + 1, 'P5', {
       firstIndex,
       appliedIndex: this.#appliedIndex,
     })

@@ -12,7 +12,7 @@ export class SkippedIndexes {
 
   /** Indexes come in rising order, as entries are applied. */
   add(index: LogIndex): void {
-    invariant(index > (this.#indexes.at(-1) ?? 0), 'P7', { index })
+    invariant(index > (this.#indexes.at(-1) ?? 0), 'P5', { index })
     this.#indexes.push(index)
   }
 

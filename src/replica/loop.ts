@@ -368,7 +368,7 @@ export class ReplicaLoop {
         this.#schedule()
       },
       failed: (error) => {
-        this.stop(error)
+        this.stop(asClustorError(error))
       },
     }
   }

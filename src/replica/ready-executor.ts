@@ -14,7 +14,8 @@
  *
  *  Writes are pipelined and complete in the order in which they were queued. */
 import type { ClustorError, ErrorCode } from '../base/errors.js'
-import type { LogIndex, ReplicaId } from '../base/ids.js'
+import type { LogIndex, ReplicaId, Term } from '../base/ids.js'
+import { asIndex } from '../base/ids.js'
 import { invariant } from '../base/invariant.js'
 import type { Message } from '../raft/messages.js'
 import type { Acknowledgement, HardState, Ready } from '../raft/ready.js'
@@ -33,8 +34,8 @@ export interface ExecutorPorts {
   diskFull(error: ClustorError): void
   /** Writes that a full disk had refused are durable. */
   diskResumed(): void
-  /** The log takes no more writes: the replica must stop. */
-  failed(error: ClustorError): void
+  /** The log takes no more writes, or a promise of its was broken: the replica must stop. */
+  failed(error: unknown): void
 }
 
 /** Failures after which nothing was written and a later attempt may succeed. */
@@ -64,6 +65,8 @@ export class ReadyExecutor {
   readonly #pending: PendingWrite[] = []
   /** The hard state of the newest write. */
   #written: HardState
+  #durableTerm: Term
+  #durableIndex: LogIndex
   /** A hard state that differs from the written one in the commit index only. */
   #commitOnly: HardState | undefined
   #full = false
@@ -73,6 +76,8 @@ export class ReadyExecutor {
     this.#log = log
     this.#ports = ports
     this.#written = log.recovered.hardState
+    this.#durableTerm = log.recovered.hardState.term
+    this.#durableIndex = log.recovered.entries.lastIndex
   }
 
   /** Whether the disk refused writes and they wait for `retry`. */
@@ -153,28 +158,57 @@ export class ReadyExecutor {
   }
 
   #emit(message: Message): void {
+    this.#assertMayLeave(message)
     if (message.to === this.#replica) this.#ports.stepSelf(message)
     else this.#ports.send(message)
+  }
+
+  #assertMayLeave(message: Message): void {
+    const { kind, term } = message
+    // A pre-vote and its answer name a term that nobody is in yet (dissertation §9.6).
+    const speaksForTerm = kind !== 'pre-vote' && kind !== 'pre-vote-response'
+    const durableTerm = this.#durableTerm
+    invariant(!speaksForTerm || term <= durableTerm, 'P1', { kind, term, durableTerm })
+    if (kind !== 'append-entries-response' || message.rejected) return
+    const durableIndex = this.#durableIndex
+    invariant(message.index <= durableIndex, 'P2', { index: message.index, durableIndex })
   }
 
   #submit(pending: PendingWrite): void {
     pending.submitted = true
     this.#log.persist(pending.write, (error) => {
       pending.submitted = false
-      if (error === null) this.#complete(pending)
-      else if (shortages.has(error.code)) this.#refuse(error)
-      else this.#ports.failed(error)
+      try {
+        this.#completed(pending, error)
+      } catch (thrown) {
+        this.#ports.failed(thrown)
+      }
     })
+  }
+
+  #completed(pending: PendingWrite, error: ClustorError | null): void {
+    if (error === null) this.#complete(pending)
+    else if (shortages.has(error.code)) this.#refuse(error)
+    else this.#ports.failed(error)
   }
 
   #complete(done: PendingWrite): void {
     invariant(this.#pending.shift() === done, 'P3', { pending: this.#pending.length })
+    this.#noteDurable(done.write)
     if (done.acknowledgement !== undefined) this.#ports.acknowledge(done.acknowledgement)
     for (const message of done.messages) this.#emit(message)
     if (this.#full && this.#pending.length === 0) {
       this.#full = false
       this.#ports.diskResumed()
     }
+  }
+
+  #noteDurable({ hardState, truncateFrom, frames }: LogWrite): void {
+    if (hardState !== undefined) this.#durableTerm = hardState.term
+    if (truncateFrom !== undefined && truncateFrom <= this.#durableIndex) {
+      this.#durableIndex = asIndex(truncateFrom - 1)
+    }
+    if (frames !== undefined) this.#durableIndex = frames.range.lastIndex
   }
 
   // The log failed this write and all behind it: they stay here, with what waits for them, and nothing is told.

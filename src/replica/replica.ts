@@ -15,8 +15,8 @@ import type { ProposalWaiter } from './proposals.js'
 import { buildStatus } from './replica-status.js'
 import type { ReplicaStatus } from './replica-status.js'
 import type { ReplicaSettings } from './settings.js'
-import { changes } from './subscription.js'
-import type { Change } from './subscription.js'
+import { changePages, changes } from './subscription.js'
+import type { Change, ChangeFeed, ChangeStart } from './subscription.js'
 import type { TickDriver } from './ticks.js'
 
 /** A node that may lead: its name and where its clients connect. */
@@ -55,6 +55,13 @@ export interface CallOptions {
 
 export interface ProposeCallOptions extends CallOptions {
   readonly session?: SessionStamp | null | undefined
+}
+
+/** Where a subscription begins, and who may end it. */
+export interface SubscribeOptions {
+  /** The first index wanted; by default the first of the log. */
+  readonly from?: number
+  readonly signal?: AbortSignal | undefined
 }
 
 /** What a read saw. */
@@ -175,21 +182,13 @@ export class Replica<Machine extends StateMachine = StateMachine> {
   }
 
   /** The applied proposals from an index on (default: the first one of the log), then those to come. */
-  subscribe(
-    options: { readonly from?: number; readonly signal?: AbortSignal | undefined } = {},
-  ): AsyncGenerator<Change, void, undefined> {
-    const feed = {
-      log: this.#options.log,
-      source: this.#loop.source,
-      skipped: this.#applier.skipped,
-      appliedIndex: () => this.#applier.appliedIndex,
-      nextApplied: () => this.nextChange(),
-      wake: () => {
-        this.wake()
-      },
-      ended: () => this.#loop.stopError,
-    }
-    return changes(feed, { from: asIndex(Math.max(1, options.from ?? 1)), signal: options.signal })
+  subscribe(options: SubscribeOptions = {}): AsyncGenerator<Change, void, undefined> {
+    return changes(this.#feed(), startOf(options))
+  }
+
+  /** The same in pages, none empty. */
+  subscribePages(options: SubscribeOptions): AsyncGenerator<readonly Change[], void, undefined> {
+    return changePages(this.#feed(), startOf(options))
   }
 
   status(): ReplicaStatus {
@@ -245,6 +244,20 @@ export class Replica<Machine extends StateMachine = StateMachine> {
     await this.#options.log.close()
   }
 
+  #feed(): ChangeFeed {
+    return {
+      log: this.#options.log,
+      source: this.#loop.source,
+      skipped: this.#applier.skipped,
+      appliedIndex: () => this.#applier.appliedIndex,
+      nextApplied: () => this.nextChange(),
+      wake: () => {
+        this.wake()
+      },
+      ended: () => this.#loop.stopError,
+    }
+  }
+
   #add(kind: EntryKind, bytes: Uint8Array, options: CallOptions, waiter: ProposalWaiter): void {
     const refusal = this.#loop.stopError ?? this.#loop.diskError
     if (refusal !== null) {
@@ -273,6 +286,10 @@ export class Replica<Machine extends StateMachine = StateMachine> {
       fields: { term, leader: address?.node ?? null, leaderHint: address?.clientAddress ?? null },
     })
   }
+}
+
+function startOf({ from = 1, signal }: SubscribeOptions): ChangeStart {
+  return { from: asIndex(Math.max(1, from)), signal }
 }
 
 function assertComplete(log: ReplicaLog): void {

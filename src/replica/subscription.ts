@@ -28,6 +28,12 @@ export interface ChangeFeed {
   ended(): ClustorError | null
 }
 
+/** Where a subscription begins, and who may end it. */
+export interface ChangeStart {
+  readonly from: LogIndex
+  readonly signal: AbortSignal | undefined
+}
+
 /** Frame bytes that one subscription holds at a time, about. */
 const pageBytesMax = 256 * 1024
 
@@ -37,7 +43,7 @@ const pageBytesMax = 256 * 1024
  *  which the replica stopped. */
 export async function* changes(
   feed: ChangeFeed,
-  options: { readonly from: LogIndex; readonly signal: AbortSignal | undefined },
+  options: ChangeStart,
 ): AsyncGenerator<Change, void, undefined> {
   for await (const page of changePages(feed, options)) yield* page
 }
@@ -45,7 +51,7 @@ export async function* changes(
 /** The same, page by page: what a remote subscription sends. Pages are never empty. */
 export async function* changePages(
   feed: ChangeFeed,
-  { from, signal }: { readonly from: LogIndex; readonly signal: AbortSignal | undefined },
+  { from, signal }: ChangeStart,
 ): AsyncGenerator<readonly Change[], void, undefined> {
   const wake = (): void => {
     feed.wake()

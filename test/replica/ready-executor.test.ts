@@ -12,6 +12,7 @@ import { MemoryLog } from '../support/memory-log.js'
 
 const self = asReplica(1)
 const envelope = { from: self, to: asReplica(2), term: asTerm(3) }
+const nextTerm = asTerm(4)
 const log = { lastIndex: asIndex(4), lastTerm: asTerm(2) }
 const prev = { prevIndex: asIndex(4), prevTerm: asTerm(2), commitIndex: asIndex(4) }
 const hint = { rejectHintIndex: asIndex(0), rejectHintTerm: asTerm(0) }
@@ -26,7 +27,7 @@ const messages: { readonly [Kind in MessageKind]: Extract<Message, { kind: Kind 
   'append-entries-response': {
     kind: 'append-entries-response',
     ...envelope,
-    index: asIndex(4),
+    index: asIndex(0),
     rejected: false,
     ...hint,
   },
@@ -45,10 +46,18 @@ class Bench {
     acknowledge: ({ writeNumber }) => this.events.push(`durable ${writeNumber}`),
     diskFull: ({ code }) => this.events.push(`full ${code}`),
     diskResumed: () => this.events.push('resumed'),
-    failed: ({ code }) => this.events.push(`failed ${code}`),
+    failed: (error) => this.events.push(`failed ${(error as ClustorError).code}`),
   })
   #lastIndex = 0
   #writeCount = 0
+
+  /** Term 3 is durable, and nothing else. */
+  constructor() {
+    this.executeVote(3)
+    this.log.flush()
+    this.events.length = 0
+    this.#writeCount = 0
+  }
 
   execute(ready: Partial<Ready>, frames?: FrameBatch): void {
     this.executor.execute(readyWith(ready), frames)
@@ -95,7 +104,7 @@ for (const kind of kinds) {
   test(`E01: ${kind} does not leave before the term and vote of its Ready are durable (P1)`, (t) => {
     const bench = new Bench()
 
-    bench.executeVote(3, { messages: [message] })
+    bench.executeVote(4, { messages: [{ ...message, term: nextTerm }] })
     t.deepEqual(bench.events, [])
 
     bench.log.flush()
@@ -105,8 +114,8 @@ for (const kind of kinds) {
   test(`E01: ${kind} waits for a term that an earlier Ready sent to the disk (P1)`, (t) => {
     const bench = new Bench()
 
-    bench.executeVote(3)
-    bench.execute({ messages: [message] })
+    bench.executeVote(4)
+    bench.execute({ messages: [{ ...message, term: nextTerm }] })
     t.deepEqual(bench.events, [])
 
     bench.log.flush()
@@ -147,7 +156,7 @@ for (const kind of kinds) {
   test(`${kind} to the replica itself goes back into the core, not onto the network`, (t) => {
     const bench = new Bench()
 
-    bench.executeVote(3, { messagesAfterPersist: [{ ...message, to: self }] })
+    bench.executeVote(4, { messagesAfterPersist: [{ ...message, to: self }] })
     bench.log.flush()
 
     t.deepEqual(bench.events, ['durable 1', `step ${kind}`])
@@ -169,20 +178,18 @@ test('E02: term, truncation and entries of a Ready are one write (P1)', (t) => {
   const bench = new Bench()
 
   bench.executeEntry({
-    hardState: { term: asTerm(3), vote: self, commitIndex: asIndex(0) },
+    hardState: { term: nextTerm, vote: self, commitIndex: asIndex(0) },
     truncateFrom: asIndex(1),
   })
 
   t.is(bench.log.queuedWrites, 1)
-  t.like(bench.log.crash().recovered, { hardState: { term: 0 }, entries: { lastIndex: 0 } })
+  t.like(bench.log.crash().recovered, { hardState: { term: 3 }, entries: { lastIndex: 0 } })
   bench.log.flush()
-  t.like(bench.log.crash().recovered, { hardState: { term: 3 }, entries: { lastIndex: 1 } })
+  t.like(bench.log.crash().recovered, { hardState: { term: 4 }, entries: { lastIndex: 1 } })
 })
 
 test('a commit index alone is not worth a sync; it rides on the next write', (t) => {
   const bench = new Bench()
-  bench.executeVote(3)
-  bench.log.flush()
 
   bench.execute({ hardState: { term: asTerm(3), vote: self, commitIndex: asIndex(9) } })
   t.is(bench.log.queuedWrites, 0)
@@ -194,9 +201,6 @@ test('a commit index alone is not worth a sync; it rides on the next write', (t)
 
 test('a commit index alone does not hold messages back', (t) => {
   const bench = new Bench()
-  bench.executeVote(3)
-  bench.log.flush()
-  bench.events.length = 0
 
   bench.execute({
     hardState: { term: asTerm(3), vote: self, commitIndex: asIndex(9) },
@@ -260,7 +264,7 @@ test('W13: a retry that finds the disk still full changes nothing', (t) => {
 test('E01, W13: a vote that a full disk refused is not told', (t) => {
   const bench = new Bench()
 
-  bench.executeVote(3, { messagesAfterPersist: [messages['request-vote-response']] })
+  bench.executeVote(4, { messagesAfterPersist: [messages['request-vote-response']] })
   bench.log.failQueued(diskFull)
   bench.execute({ messages: [messages['heartbeat-response']] })
   t.deepEqual(bench.events, ['full ERR_DISK_FULL'])
@@ -297,6 +301,32 @@ test('W11: after any other failure nothing is told to anybody', (t) => {
   t.deepEqual(bench.events, ['failed ERR_LOG_POISONED'])
 })
 
+test('E01: a message of a term that is not durable never leaves (P1)', (t) => {
+  const bench = new Bench()
+
+  const leave = (message: Message): void => {
+    bench.execute({ messages: [{ ...message, term: nextTerm }] })
+  }
+
+  t.throws(() => leave(messages['append-entries']), { instanceOf: InvariantError })
+  t.notThrows(() => leave(messages['pre-vote']))
+})
+
+test('an append is never acknowledged beyond what is durable here (P2)', (t) => {
+  const bench = new Bench()
+  bench.executeEntry()
+  bench.log.flush()
+  bench.executeEntry()
+
+  const acknowledge = (index: number): void => {
+    const response = messages['append-entries-response']
+    bench.execute({ messages: [{ ...response, index: asIndex(index) }] })
+  }
+
+  t.throws(() => acknowledge(2), { instanceOf: InvariantError })
+  t.notThrows(() => acknowledge(1))
+})
+
 test('a completion out of order is a broken promise of the log (P3)', (t) => {
   const completions: ((error: ClustorError | null) => void)[] = []
   const bench = new Bench()
@@ -306,5 +336,7 @@ test('a completion out of order is a broken promise of the log (P3)', (t) => {
   bench.executeEntry()
   bench.executeEntry()
 
-  t.throws(() => completions[1]?.(null), { instanceOf: InvariantError })
+  completions[1]?.(null)
+
+  t.deepEqual(bench.events, ['failed ERR_INVARIANT'])
 })

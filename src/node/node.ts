@@ -1,0 +1,349 @@
+import { randomBytes } from 'node:crypto'
+import path from 'node:path'
+
+import type { StateMachine } from '../apply/state-machine.js'
+import { ClustorError } from '../base/errors.js'
+import type { ReplicaId } from '../base/ids.js'
+import { asReplica } from '../base/ids.js'
+import { SeededRandom } from '../base/random.js'
+import { resolveNodeConfig, settingNames } from '../config/node-config.js'
+import type { NodeConfig } from '../config/node-config.js'
+import type { Options } from '../config/options.js'
+import { optionTable } from '../config/options.js'
+import { readName } from '../config/settings.js'
+import { loadAddon } from '../native/addon.js'
+import { toClustorError } from '../native/native-error.js'
+import type { EntryRange } from '../raft/entry-range.js'
+import { Replica } from '../replica/replica.js'
+import type { NodeAddress } from '../replica/replica.js'
+import { SystemTicks } from '../replica/ticks.js'
+import type { ClientService } from '../transport/client-service.js'
+import { ClientServer } from '../transport/client-server.js'
+import { TcpPeerTransport } from '../transport/peer-transport.js'
+import type { PeerStatus } from '../transport/transport.js'
+import { openReplicaLog } from '../wal/native-replica-log.js'
+import { toEntryRange } from '../wal/recovered.js'
+import type { ReplicaLog } from '../wal/replica-log.js'
+import { ReplicaService, plainStatus } from './client-service.js'
+import { prepareDataDirectory } from './data-directory.js'
+import { Partition } from './partition.js'
+import type { PartitionStatus } from './partition.js'
+
+/** A member of the cluster: where the other nodes and where clients reach it, `host:port`. */
+export interface MemberAddresses {
+  readonly listen: string
+  readonly clientListen: string
+  /** Numeric id on disk and wire; by default 1 + the position of the name in the sorted names. Never changes. */
+  readonly replica?: number
+}
+
+/** How to open a node. Besides these, every option of docs/configuration.md, under its name. */
+export interface NodeOptions extends Partial<Options> {
+  /** Name of the cluster; nodes of another cluster are refused. */
+  readonly cluster: string
+  /** Name of this node, one of the members. */
+  readonly nodeId: string
+  /** Made when missing. */
+  readonly dataDir: string
+  /** All members by name, this node among them. Absent: a cluster of this node alone. */
+  readonly members?: Readonly<Record<string, MemberAddresses>>
+  /** Where to listen for the other nodes; by default this node's member address. */
+  readonly listen?: string
+  /** Where to listen for clients; by default this node's member address. */
+  readonly clientListen?: string
+  /** Hears what goes wrong and what was refused: a peer of another cluster, a partition that stopped. */
+  readonly onProblem?: (error: ClustorError) => void
+}
+
+/** A node, for people and metrics. */
+export interface NodeStatus {
+  readonly cluster: string
+  readonly node: string
+  readonly replica: ReplicaId
+  /** Where it listens. */
+  readonly listen: string
+  readonly clientListen: string
+  readonly peers: readonly PeerStatus[]
+  readonly partitions: readonly PartitionStatus[]
+}
+
+interface OpenPartition {
+  readonly partition: Partition
+  readonly replica: Replica
+  readonly service: ReplicaService
+}
+
+/** A process of the cluster: it listens for its peers and for clients, and holds partitions. */
+export class Node {
+  readonly #config: NodeConfig
+  readonly #onProblem: (error: ClustorError) => void
+  readonly #self: ReplicaId
+  readonly #addresses: ReadonlyMap<ReplicaId, NodeAddress>
+  readonly #partitions = new Map<string, OpenPartition>()
+  readonly #opening = new Set<string>()
+  readonly #transport: TcpPeerTransport
+  #clients: ClientServer | null = null
+  #closing: Promise<void> | null = null
+
+  /** Opens a node: checks every option, proves that the directory is writable, listens.
+   *  @throws ERR_INVALID_ARGUMENT naming the option; ERR_NOT_WRITABLE; ERR_IO when an address cannot be had. */
+  static async open(options: NodeOptions): Promise<Node> {
+    const { onProblem = () => undefined, ...given } = options
+    const config = readConfig(given)
+    await prepareDataDirectory(config.dataDir)
+    const transport = await listenForPeers(config, onProblem)
+    const node = new Node(config, transport, onProblem)
+    try {
+      await node.#serveClients()
+      return node
+    } catch (error) {
+      await node.close()
+      throw error
+    }
+  }
+
+  private constructor(
+    config: NodeConfig,
+    transport: TcpPeerTransport,
+    onProblem: (error: ClustorError) => void,
+  ) {
+    this.#config = config
+    this.#transport = transport
+    this.#onProblem = onProblem
+    this.#self = replicaOf(config, config.nodeId)
+    this.#addresses = new Map(
+      config.members.map(({ name, clientListen, replica }) => [
+        asReplica(replica),
+        { node: name, clientAddress: clientListen },
+      ]),
+    )
+  }
+
+  get nodeId(): string {
+    return this.#config.nodeId
+  }
+
+  /** Opens a partition: recovers its log from `dataDir/name`, and takes part in it. The state machine starts empty and is
+   *  brought up by replaying the log.
+   *  @throws ERR_INVALID_ARGUMENT when it is open already; ERR_LOCKED, ERR_IDENTITY_MISMATCH, ERR_NOT_WRITABLE,
+   *  ERR_LOG_CORRUPT, ERR_FORMAT_NEWER, ERR_DISK_FULL, ERR_IO from the log; ERR_CLOSED. */
+  async openPartition<Machine extends StateMachine>(
+    name: string,
+    options: { readonly stateMachine: () => Machine },
+  ): Promise<Partition<Machine>> {
+    this.#assertOpen()
+    readName('partition', name, 'openPartition')
+    if (this.#partitions.has(name) || this.#opening.has(name)) {
+      throw new ClustorError('ERR_INVALID_ARGUMENT', `partition ${name} is open already`)
+    }
+    this.#opening.add(name)
+    try {
+      const log = await this.#openLog(name)
+      return await this.#startPartition(name, log, options.stateMachine)
+    } finally {
+      this.#opening.delete(name)
+    }
+  }
+
+  /** An open partition, or undefined. */
+  partition(name: string): Partition | undefined {
+    return this.#partitions.get(name)?.partition
+  }
+
+  status(): NodeStatus {
+    return {
+      cluster: this.#config.cluster,
+      node: this.#config.nodeId,
+      replica: this.#self,
+      listen: this.#transport.address,
+      clientListen: this.#clients?.address ?? this.#config.clientListen,
+      peers: this.#transport.status(),
+      partitions: [...this.#partitions.values()].map(({ partition }) => partition.status()),
+    }
+  }
+
+  /** Ends everything: what waits fails with ERR_CLOSED, logs are closed, connections end. Nothing of this node keeps the
+   *  process alive afterwards. Calling it again waits for the same end. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  async #close(): Promise<void> {
+    const closed = [...this.#partitions.values()].map(({ replica }) => replica.close())
+    await Promise.all(closed)
+    await Promise.all([this.#clients?.close(), this.#transport.close()])
+  }
+
+  async #serveClients(): Promise<void> {
+    const { clientListen, options } = this.#config
+    this.#clients = await ClientServer.listen({
+      listen: clientListen,
+      service: this.#clientService(),
+      options: groupOptions(options, 'transport'),
+      onProblem: this.#onProblem,
+    })
+  }
+
+  #openLog(name: string): Promise<ReplicaLog> {
+    const { options, dataDir, cluster } = this.#config
+    return openReplicaLog({
+      ...logOptions(options),
+      directory: path.join(dataDir, name),
+      identity: { cluster, partition: name, replica: this.#self },
+    })
+  }
+
+  async #startPartition<Machine extends StateMachine>(
+    name: string,
+    log: ReplicaLog,
+    createMachine: () => Machine,
+  ): Promise<Partition<Machine>> {
+    try {
+      this.#assertOpen()
+      const replica = this.#createReplica(name, log, createMachine())
+      const partition = new Partition(name, replica)
+      this.#remember(name, partition, replica)
+      return partition
+    } catch (error) {
+      await log.close()
+      throw error
+    }
+  }
+
+  // A partition is a Partition<StateMachine> for everybody but its opener: nobody else sees the machine's own type.
+  #remember<Machine extends StateMachine>(
+    name: string,
+    partition: Partition<Machine>,
+    replica: Replica<Machine>,
+  ): void {
+    const plain = replica as unknown as Replica
+    const service = new ReplicaService(name, plain)
+    this.#partitions.set(name, {
+      partition: partition,
+      replica: plain,
+      service,
+    })
+  }
+
+  #createReplica<Machine extends StateMachine>(
+    name: string,
+    log: ReplicaLog,
+    machine: Machine,
+  ): Replica<Machine> {
+    const { members, options } = this.#config
+    return new Replica({
+      id: this.#self,
+      voters: members.map(({ replica }) => asReplica(replica)),
+      log,
+      machine,
+      random: new SeededRandom(randomBytes(4).readUInt32LE()),
+      ticks: new SystemTicks(options.tickMs),
+      settings: options,
+      connect: (receive, unreachable) =>
+        this.#transport.attach(
+          { name, id: `${this.#config.cluster}/${name}` },
+          receive,
+          unreachable,
+        ),
+      addressOf: (replica) => this.#addresses.get(replica) ?? null,
+      onStopped: (error) => {
+        this.#onProblem(stopped(name, error))
+      },
+    })
+  }
+
+  #clientService(): ClientService {
+    const { cluster, nodeId, options } = this.#config
+    return {
+      cluster,
+      node: nodeId,
+      proposalBytesMax: options.proposalBytesMax,
+      partition: (name) => this.#partitions.get(name)?.service ?? null,
+      status: () => this.#plainStatus(),
+    }
+  }
+
+  #plainStatus(): unknown {
+    const { partitions, peers, ...status } = this.status()
+    return {
+      ...status,
+      peers: peers.map(({ lastError, ...peer }) => ({
+        ...peer,
+        lastError: lastError?.message ?? null,
+      })),
+      partitions: partitions.map((partition) => plainStatus(partition)),
+    }
+  }
+
+  #assertOpen(): void {
+    if (this.#closing !== null) throw new ClustorError('ERR_CLOSED', 'the node was closed')
+  }
+}
+
+function readConfig(given: Omit<NodeOptions, 'onProblem'>): NodeConfig {
+  const known = new Set<string>(settingNames)
+  const entries = Object.entries(given)
+  return resolveNodeConfig([
+    {
+      source: () => 'Node.open',
+      settings: Object.fromEntries(entries.filter(([name]) => known.has(name))),
+      options: Object.fromEntries(entries.filter(([name]) => !known.has(name))),
+    },
+  ])
+}
+
+function listenForPeers(
+  { cluster, nodeId, listen, members, options }: NodeConfig,
+  onProblem: (error: ClustorError) => void,
+): Promise<TcpPeerTransport> {
+  const self = members.find(({ name }) => name === nodeId)
+  return TcpPeerTransport.listen({
+    cluster,
+    node: nodeId,
+    replica: asReplica(self?.replica ?? 0),
+    listen,
+    peers: members
+      .filter((member) => member !== self)
+      .map(({ name, listen: address, replica }) => ({
+        node: name,
+        address,
+        replica: asReplica(replica),
+      })),
+    decodeFrames,
+    random: new SeededRandom(randomBytes(4).readUInt32LE()),
+    options: groupOptions(options, 'transport'),
+    onProblem,
+  })
+}
+
+/** Checks received frames: every checksum, contiguous indexes, terms that never fall. */
+function decodeFrames(bytes: Uint8Array): EntryRange {
+  try {
+    return toEntryRange(loadAddon().parseFrames(bytes))
+  } catch (error) {
+    throw toClustorError(error)
+  }
+}
+
+const logOptions = (options: Options): Partial<Options> => groupOptions(options, 'log')
+
+function groupOptions(options: Options, group: string): Partial<Options> {
+  const names = Object.keys(optionTable) as (keyof Options)[]
+  const own = names.filter((name) => optionTable[name].group === group)
+  return Object.fromEntries(own.map((name) => [name, options[name]]))
+}
+
+function replicaOf({ members }: NodeConfig, nodeId: string): ReplicaId {
+  return asReplica(members.find(({ name }) => name === nodeId)?.replica ?? 0)
+}
+
+const stopped = (partition: string, error: ClustorError): ClustorError =>
+  new ClustorError(error.code, `partition ${partition} stopped: ${error.message}`, {
+    cause: error,
+    fields: { ...error.fields, partition },
+  })
