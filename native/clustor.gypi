@@ -1,5 +1,5 @@
 # The release build of the addon. CMakeLists.txt builds the same sources with warnings as errors, sanitizers and tests.
-# The source list comes from scripts/build-native.cjs: every .cc of these rooms, so a new file needs no edit here.
+# The source list comes from scripts/build-native.cjs: native/sources.txt and every file of native/binding.
 {
   'targets': [
     {

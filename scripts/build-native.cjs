@@ -27,18 +27,18 @@ function main() {
     return
   }
   const force = process.argv.includes('--force')
-  if (addonSources().length === 0) return
   if (!force && (isUpToDate() || isInstalledWithPrebuild())) return
   build(force)
 }
 
-/** Every C++ file of the addon, relative to the package root, in a stable order. */
+/** The C++ files of the addon, relative to the package root: native/sources.txt, which CMake reads too, and the binding. */
 function addonSources() {
-  return addonRooms
-    .flatMap((room) => filesBelow(path.join(packageRoot, 'native', room)))
+  const listed = fs.readFileSync(path.join(packageRoot, 'native', 'sources.txt'), 'utf8')
+  const core = listed.split('\n').filter((line) => line.endsWith('.cc'))
+  const binding = filesBelow(path.join(packageRoot, 'native', 'binding'))
     .filter((file) => file.endsWith('.cc'))
-    .map((file) => path.relative(packageRoot, file).split(path.sep).join('/'))
-    .sort()
+    .map((file) => `binding/${path.basename(file)}`)
+  return [...core, ...binding.sort()].map((file) => `native/${file}`)
 }
 
 function filesBelow(folder) {
@@ -56,6 +56,7 @@ function isUpToDate() {
   const inputs = [
     ...addonRooms.flatMap((room) => filesBelow(path.join(packageRoot, 'native', room))),
     path.join(packageRoot, 'native', 'clustor.gypi'),
+    path.join(packageRoot, 'native', 'sources.txt'),
     __filename,
   ]
   return inputs.every((file) => modifiedAtMs(file) < builtAtMs)

@@ -55,19 +55,17 @@ test('docs/dependencies.md gives the reason for every dependency and for nothing
   t.deepEqual(missingFrom(documented, declared), [])
 })
 
-test('CMake and node-gyp build the same sources of the addon', (t) => {
-  const cmake = readProjectFile('native/CMakeLists.txt')
-  const globbed = [...cmake.matchAll(/\b(base|os|crypto|wal|binding)\/\*\.cc/g)].map(
-    ([, room = '']) => room,
-  )
-  const sources = projectFiles(
-    ['native/base', 'native/os', 'native/crypto', 'native/wal', 'native/binding'],
+test('CMake and node-gyp build the same sources of the core, and all of them', (t) => {
+  const listed = readProjectFile('native/sources.txt')
+    .split('\n')
+    .filter((line) => line.endsWith('.cc'))
+  const existing = projectFiles(
+    ['native/base', 'native/os', 'native/crypto', 'native/wal'],
     ['.cc'],
   ).map((file) => file.split(path.sep).slice(1).join('/'))
 
-  const missing = sources.filter(
-    (source) => !globbed.includes(path.dirname(source)) && !cmake.includes(source),
-  )
-
-  t.deepEqual(missing, [])
+  t.deepEqual(missingFrom(existing, listed), [], 'files that native/sources.txt lacks')
+  t.deepEqual(missingFrom(listed, existing), [], 'rows of native/sources.txt without a file')
+  t.true(readProjectFile('native/CMakeLists.txt').includes('sources.txt'))
+  t.true(readProjectFile('scripts/build-native.cjs').includes('sources.txt'))
 })
