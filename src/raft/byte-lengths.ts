@@ -26,7 +26,7 @@ export class ByteLengths {
       const chunk = this.#tailChunk()
       const slot = (this.#nextIndex - this.#baseIndex) & slotMask
       const count = Math.min(chunkEntries - slot, byteLengths.length - copied)
-      chunk.set(byteLengths.subarray(copied, copied + count), slot)
+      copyInto(chunk, slot, byteLengths, copied, count)
       copied += count
       this.#nextIndex += count
     }
@@ -51,9 +51,11 @@ export class ByteLengths {
     const result = new Uint32Array(last - first + 1)
     let copied = 0
     while (copied < result.length) {
-      const piece = this.#piece(first + copied, last)
-      result.set(piece, copied)
-      copied += piece.length
+      const offset = first + copied - this.#baseIndex
+      const slot = offset & slotMask
+      const count = Math.min(chunkEntries - slot, result.length - copied)
+      copyInto(result, copied, this.#chunks[offset >> chunkBits] as Uint32Array, slot, count)
+      copied += count
     }
     return result
   }
@@ -61,26 +63,23 @@ export class ByteLengths {
   /** The sum over first..last; 0 when first > last. */
   sum(first: number, last: number): number {
     let total = 0
-    for (let index = first; index <= last;) {
-      const piece = this.#piece(index, last)
-      for (const bytes of piece) total += bytes
-      index += piece.length
-    }
+    for (let index = first; index <= last; index++) total += this.#at(index)
     return total
   }
 
   /** The largest end of a range from `first` within `bytesMax`, but never before `first` nor beyond `last`. */
   endWithin(first: number, last: number, bytesMax: number): number {
     let total = 0
-    for (let index = first; index <= last;) {
-      const piece = this.#piece(index, last)
-      for (const bytes of piece) {
-        total += bytes
-        if (total > bytesMax) return Math.max(first, index - 1)
-        index++
-      }
+    for (let index = first; index <= last; index++) {
+      total += this.#at(index)
+      if (total > bytesMax) return Math.max(first, index - 1)
     }
     return last
+  }
+
+  #at(index: number): number {
+    const offset = index - this.#baseIndex
+    return (this.#chunks[offset >> chunkBits] as Uint32Array)[offset & slotMask] as number
   }
 
   #tailChunk(): Uint32Array {
@@ -92,12 +91,21 @@ export class ByteLengths {
     }
     return chunk
   }
+}
 
-  /** A view from `index` to the end of its chunk, or to `last`. */
-  #piece(index: number, last: number): Uint32Array {
-    const offset = index - this.#baseIndex
-    const slot = offset & slotMask
-    const count = Math.min(chunkEntries - slot, last - index + 1)
-    return (this.#chunks[offset >> chunkBits] as Uint32Array).subarray(slot, slot + count)
+/** Below this a loop is faster than making a view to copy from. */
+const viewEntriesMin = 32
+
+function copyInto(
+  target: Uint32Array,
+  targetOffset: number,
+  source: Uint32Array,
+  sourceOffset: number,
+  count: number,
+): void {
+  if (count >= viewEntriesMin) {
+    target.set(source.subarray(sourceOffset, sourceOffset + count), targetOffset)
+    return
   }
+  for (let i = 0; i < count; i++) target[targetOffset + i] = source[sourceOffset + i] as number
 }

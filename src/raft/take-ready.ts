@@ -19,42 +19,44 @@ export function hasReady(state: CoreState): boolean {
 /** Collects everything there is to do, and takes it as handed out. */
 export function takeReady(state: CoreState): Ready {
   if (canStartReadRound(state)) startReadRound(state)
-  const persisted = takePersisted(state)
-  const softState = changedSoftState(state)
-  const committed = state.applying.take(state.log, appliableIndex(state))
+  const { readStates, droppedReads } = state.reads.takeResults()
   const { messages, messagesAfterPersist } = state
   state.messages = []
   state.messagesAfterPersist = []
-  if (softState !== undefined) state.toldSoftState = softState
-  return {
-    ...persisted,
-    ...(softState && { softState }),
-    ...(committed && { committed }),
-    ...state.reads.takeResults(),
-    messages,
-    messagesAfterPersist,
-  }
+  // Filled in by assignment: this runs several times per proposal, and spreading costs ten times as much.
+  const draft: Draft = { messages, messagesAfterPersist, readStates, droppedReads, mustSync: false }
+  addSoftState(state, draft)
+  addPersisted(state, draft)
+  const committed = state.applying.take(state.log, appliableIndex(state))
+  if (committed !== undefined) draft.committed = committed
+  return draft
 }
 
-type Persisted = Pick<
-  Ready,
-  'hardState' | 'truncateFrom' | 'entries' | 'mustSync' | 'acknowledgement'
->
+type Draft = { -readonly [Field in keyof Ready]: Ready[Field] }
 
-function takePersisted(state: CoreState): Persisted {
+function addSoftState(state: CoreState, draft: Draft): void {
+  const softState = changedSoftState(state)
+  if (softState === undefined) return
+  state.toldSoftState = softState
+  draft.softState = softState
+}
+
+function addPersisted(state: CoreState, draft: Draft): void {
   const { log, persistence, toldHardState } = state
   const { nextIndex, truncateFrom } = persistence
   const hardState = changedHardState(state)
-  const entries = nextIndex <= log.lastIndex ? log.slice(nextIndex, log.lastIndex) : undefined
-  if (hardState !== undefined) state.toldHardState = hardState
-  const mustSync = entries !== undefined || (hardState && isElectionState(hardState, toldHardState))
-  return {
-    mustSync: mustSync === true,
-    ...(hardState && { hardState }),
-    ...(truncateFrom !== undefined && { truncateFrom }),
-    ...(entries && { entries }),
-    ...(mustSync && { acknowledgement: persistence.handOut(log.lastIndex, state.toldHardState) }),
+  if (hardState !== undefined) {
+    state.toldHardState = hardState
+    draft.hardState = hardState
+    draft.mustSync = isElectionState(hardState, toldHardState)
   }
+  if (nextIndex <= log.lastIndex) {
+    draft.entries = log.slice(nextIndex, log.lastIndex)
+    draft.mustSync = true
+  }
+  if (truncateFrom !== undefined) draft.truncateFrom = truncateFrom
+  if (!draft.mustSync) return
+  draft.acknowledgement = persistence.handOut(log.lastIndex, state.toldHardState)
 }
 
 /** A commit index alone can be lost in a crash: the leader tells it again. Term and vote cannot (Raft §5.2). */
