@@ -28,7 +28,46 @@ function main() {
   }
   const force = process.argv.includes('--force')
   if (!force && (isUpToDate() || isInstalledWithPrebuild())) return
-  build(force)
+  const lock = takeLock()
+  try {
+    if (force || !isUpToDate()) build(force)
+  } finally {
+    fs.rmSync(lock, { force: true })
+  }
+}
+
+/** One build at a time: two makes in one folder destroy each other's files. The lock of a process that died counts for nothing. */
+function takeLock() {
+  const lock = path.join(packageRoot, 'build', 'native.lock')
+  fs.mkdirSync(path.dirname(lock), { recursive: true })
+  for (;;) {
+    try {
+      fs.writeFileSync(lock, String(process.pid), { flag: 'wx' })
+      return lock
+    } catch (error) {
+      if (error.code !== 'EEXIST') throw error
+    }
+    if (isAlive(readOwner(lock))) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 200)
+    else fs.rmSync(lock, { force: true })
+  }
+}
+
+/** The process that holds the lock. A lock that is being written or removed at this moment counts as held: look again. */
+function readOwner(lock) {
+  try {
+    return Number(fs.readFileSync(lock, 'utf8')) || process.pid
+  } catch {
+    return process.pid
+  }
+}
+
+function isAlive(processId) {
+  try {
+    process.kill(processId, 0)
+    return true
+  } catch (error) {
+    return error.code === 'EPERM'
+  }
 }
 
 /** The C++ files of the addon, relative to the package root: native/sources.txt, which CMake reads too, and the binding. */
@@ -79,18 +118,26 @@ function isInstalledWithPrebuild() {
 
 function build(force) {
   const gypPath = path.join(packageRoot, 'binding.gyp')
+  const outputFolder = path.join(packageRoot, 'build', 'Release')
   if (!fs.existsSync(gypPath)) fs.writeFileSync(gypPath, gypText)
-  if (force) fs.rmSync(path.join(packageRoot, 'build', 'Release'), { recursive: true, force: true })
-  const jobCount = String(Math.max(1, os.availableParallelism()))
+  if (force) fs.rmSync(outputFolder, { recursive: true, force: true })
+  const isIncremental = fs.existsSync(outputFolder)
+  if (runNodeGyp()) return
+  // A header that was renamed breaks an incremental make for good; only a build from scratch tells whether the code is wrong.
+  if (isIncremental) fs.rmSync(outputFolder, { recursive: true, force: true })
+  if (isIncremental && runNodeGyp()) return
+  console.error('clustor: compiling the addon failed; see above. It needs Python 3, make and a C++20 compiler (gcc 12 or newer).')
+  process.exitCode = 1
+}
+
+function runNodeGyp() {
+  const jobs = ['--jobs', String(os.availableParallelism())]
   const run = spawnSync(
     process.execPath,
-    [nodeGypPath(), 'configure', 'build', '--jobs', jobCount, '--loglevel', 'warn', ...headerOptions()],
+    [nodeGypPath(), 'configure', 'build', ...jobs, '--loglevel', 'warn', ...headerOptions()],
     { cwd: packageRoot, stdio: 'inherit' },
   )
-  if (run.status !== 0) {
-    console.error('clustor: compiling the addon failed; it needs Python 3, make and a C++20 compiler (gcc 12 or newer)')
-    process.exit(run.status ?? 1)
-  }
+  return run.status === 0
 }
 
 /** Our own node-gyp in a checkout; the one that npm carries in an installed package. */
