@@ -18,6 +18,15 @@ constexpr size_t kProofBytesMax = 2 * kLedgerRecordBytes;
 // Transition, prefix, entry, block.
 constexpr size_t kOpeningRecordsMax = 4;
 
+// Records that later writes must not endanger stand on pages of their own.
+constexpr uint64_t kPageBytes = 4096;
+
+// The first record slot that begins on a page after everything below offset.
+uint64_t NextPageSlot(uint64_t offset) {
+  const uint64_t page = AlignUp(offset, kPageBytes);
+  return (page + kLedgerRecordBytes - 1) / kLedgerRecordBytes * kLedgerRecordBytes;
+}
+
 bool IsZero(std::span<const std::byte> bytes) {
   return std::all_of(bytes.begin(), bytes.end(), [](std::byte b) { return b == std::byte{0}; });
 }
@@ -36,11 +45,13 @@ void ApplyRecord(const LedgerRecord& record, LedgerScan* scan) {
       ++scan->proven_block;
       scan->proof_segment = record.segment_seq;
       scan->proof_last_index = record.index;
+      scan->proof_is_exact = false;
       break;
     case LedgerTag::kBlock:
       scan->proven_block = record.term;
       scan->proof_segment = record.segment_seq;
       scan->proof_last_index = record.index;
+      scan->proof_is_exact = true;
       break;
     case LedgerTag::kPrefix:
       scan->prefix_segment = std::max(scan->prefix_segment, record.segment_seq);
@@ -120,7 +131,8 @@ Status Ledger::Adopt(const LedgerScan& scan) {
   if (!file.ok()) return file.status();
   file_ = std::move(*file);
   file_bytes_ = scan.file_bytes;
-  offset_ = scan.end_offset;
+  // On a fresh page: a write that tears takes none of the records along that this open relied on.
+  offset_ = NextPageSlot(scan.end_offset);
   newest_ = {scan.proven_block, scan.proof_segment, scan.proof_last_index, 0, false};
   newest_entry_ = scan.newest_entry;
   prefix_ = {scan.prefix_segment, scan.prefix_index};
@@ -170,7 +182,7 @@ Status Ledger::SwitchTo(std::unique_ptr<File> file) {
   if (!synced.ok()) return Poisoned(synced);
   file_ = std::move(file);
   file_bytes_ = bytes_max_;
-  offset_ = bytes;
+  offset_ = NextPageSlot(bytes);
   return Status::Ok();
 }
 
@@ -208,7 +220,10 @@ Status Ledger::Rollback() {
   return file_->SyncData();
 }
 
+void Ledger::StartPage() { offset_ = NextPageSlot(offset_); }
+
 Status Ledger::RecordPrefix(const LogPrefix& prefix) {
+  StartPage();
   RETURN_IF_ERROR(EnsureRoom());
   std::array<std::byte, kLedgerRecordBytes> bytes;
   EncodeLedgerRecord(Record(LedgerTag::kPrefix, 0, prefix.first_index, prefix.first_segment),
@@ -221,7 +236,7 @@ Status Ledger::RecordPrefix(const LogPrefix& prefix) {
   }
   const Status synced = file_->SyncData();
   if (!synced.ok()) return Poisoned(synced);
-  offset_ += kLedgerRecordBytes;
+  offset_ = NextPageSlot(offset_ + kLedgerRecordBytes);
   written_bytes_ = 0;
   prefix_ = prefix;
   return Status::Ok();

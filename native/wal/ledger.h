@@ -34,6 +34,7 @@ struct LedgerScan {
   uint64_t proven_block = 0;   // d, 0 when no block is proven.
   uint64_t proof_segment = 0;  // Segment and last index that belong to d.
   uint64_t proof_last_index = 0;
+  bool proof_is_exact = false;  // d comes from a block record, not from counting entry records.
   std::optional<LedgerRecord> newest_entry;
   uint64_t prefix_segment = 1;  // No segment below this one belongs to the log.
   uint64_t prefix_index = 1;
@@ -55,7 +56,7 @@ class Ledger {
 
   // Makes the first ledger of a log; durable on OK.
   Status Create();
-  // Takes over a scanned file: zeroes what follows its last record and syncs.
+  // Takes over a scanned file: zeroes what follows the page of its last record and syncs.
   Status Adopt(const LedgerScan& scan);
 
   // Makes room for a proof, switching to a fresh file when the current one is full. Before any byte
@@ -67,6 +68,8 @@ class Ledger {
   Status Sync();
   // Undoes a WriteProof that failed: zeroes its place and syncs.
   Status Rollback();
+  // The next record begins on a page that nothing written so far shares.
+  void StartPage();
   // Writes and syncs a prefix record.
   Status RecordPrefix(const LogPrefix& prefix);
 

@@ -70,7 +70,7 @@ struct RecoveryReport {
   uint64_t proven_block = 0;        // d: number of the newest block that the ledger proves.
   uint64_t proven_index = 0;        // Index in the newest entry record of the ledger.
   uint64_t torn_bytes_dropped = 0;  // Bytes after the valid tail that were zeroed.
-  uint64_t unproven_blocks = 0;     // Valid blocks past d: rewritten, synced and proven.
+  uint64_t unproven_blocks = 0;     // Valid blocks past d: made durable and proven.
   uint64_t ledger_records = 0;
   uint64_t ledger_records_bad = 0;  // Records that do not verify (a torn last one, or rot).
   uint64_t segments = 0;

@@ -15,7 +15,7 @@ namespace {
 
 constexpr uint64_t kSegmentBytesMin = 64 << 10;
 constexpr uint64_t kSegmentBytesMax = 1 << 30;
-constexpr uint64_t kLedgerBytesMin = 4 << 10;
+constexpr uint64_t kLedgerBytesMin = 16 << 10;
 constexpr uint64_t kLedgerBytesMax = 1 << 30;
 
 Status Invalid(const std::string& what) { return Status(StatusCode::kInvalidArgument, what); }
@@ -78,7 +78,7 @@ Status CheckOptions(const LogOptions& options) {
     return Invalid("block_alignment must be 512, 1024, 2048 or 4096");
   }
   if (options.ledger_bytes_max < kLedgerBytesMin || options.ledger_bytes_max > kLedgerBytesMax) {
-    return Invalid("ledger_bytes_max must be from 4 KiB to 1 GiB");
+    return Invalid("ledger_bytes_max must be from 16 KiB to 1 GiB");
   }
   if (options.group_bytes_max == 0 || options.group_writes_max == 0) {
     return Invalid("group_bytes_max and group_writes_max must not be 0");

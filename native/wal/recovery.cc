@@ -1,5 +1,6 @@
 #include "wal/recovery.h"
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
@@ -19,10 +20,11 @@ class Recovery {
  private:
   Status RemoveFiles();
   Status RepairTail();
-  Status RewriteUnproven();
-  Status RewriteBlock(File* file, const UnprovenBlock& block);
+  Status SettleEnd();
   Status RewriteHeader();
-  Status ProveEnd();
+  Status RewriteEndBlock();
+  Status Prove(const Proof& proof);
+  StatusOr<std::unique_ptr<File>> OpenSegment(uint64_t segment_seq);
   CommitterStart Start();
 
   Env* const env_;
@@ -40,8 +42,7 @@ Status Recovery::Run() {
   }
   if (!scan_->segments.empty()) {
     RETURN_IF_ERROR(RepairTail());
-    RETURN_IF_ERROR(RewriteUnproven());
-    RETURN_IF_ERROR(ProveEnd());
+    RETURN_IF_ERROR(SettleEnd());
   }
   committer_->catalog()->Reset(std::move(scan_->segments), scan_->log.first_index,
                                scan_->log.last_index);
@@ -61,8 +62,7 @@ Status Recovery::RemoveFiles() {
 
 Status Recovery::RepairTail() {
   const SegmentHeader& header = scan_->tail_header;
-  StatusOr<std::unique_ptr<File>> file =
-      env_->OpenFile(paths_.Segment(header.segment_seq), OpenMode::kReadWrite);
+  StatusOr<std::unique_ptr<File>> file = OpenSegment(header.segment_seq);
   if (!file.ok()) return file.status();
   const Leftover& leftover = scan_->leftover;
   if (leftover.nonzero_to > leftover.nonzero_from) {
@@ -74,46 +74,58 @@ Status Recovery::RepairTail() {
 }
 
 // After a failed sync in an earlier process, the page cache can show a block that the disk never
-// got and that no later sync would write. Writing the same bytes again makes them dirty.
-Status Recovery::RewriteUnproven() {
-  const bool tail_unproven = scan_->end_segment != scan_->tail_header.segment_seq;
-  if (scan_->unproven.empty() && !tail_unproven) return Status::Ok();
-  for (const UnprovenBlock& block : scan_->unproven) {
-    StatusOr<std::unique_ptr<File>> file =
-        env_->OpenFile(paths_.Segment(block.segment_seq), OpenMode::kReadWrite);
-    if (!file.ok()) return file.status();
-    RETURN_IF_ERROR(RewriteBlock(file->get(), block));
+// got and that no later sync would write; writing the same bytes again makes them dirty. Only the
+// newest block can be in that state, and only while it is not proven: a block is written after the
+// one before it was synced. Writing in place can tear, so the one before it is proven first: then a
+// crash leaves nothing that a later recovery would write again (docs/wal-format.md, section 8).
+Status Recovery::SettleEnd() {
+  const uint64_t proven = scan_->ledger->proven_block;
+  const bool unproven = scan_->end.block > proven && scan_->end_proof.block != 0;
+  if (unproven && scan_->before_end_proof.block > proven) {
+    RETURN_IF_ERROR(Prove(scan_->before_end_proof));
   }
-  return RewriteHeader();
-}
-
-Status Recovery::RewriteBlock(File* file, const UnprovenBlock& block) {
-  std::vector<std::byte> bytes(static_cast<size_t>(block.bytes));
-  const StatusOr<size_t> got = file->ReadAt(block.offset, bytes);
-  if (!got.ok()) return got.status();
-  RETURN_IF_ERROR(file->WriteAt(block.offset, bytes));
-  return file->SyncData();
+  const bool tail_is_new = scan_->end_position.segment_seq != scan_->tail_header.segment_seq ||
+                           scan_->end_position.offset == kSegmentHeaderBytes;
+  if (tail_is_new && (unproven || scan_->tail_offset == kSegmentHeaderBytes)) {
+    RETURN_IF_ERROR(RewriteHeader());
+  }
+  if (!unproven) return Status::Ok();
+  RETURN_IF_ERROR(RewriteEndBlock());
+  return Prove(scan_->end_proof);
 }
 
 // The header of a segment becomes durable with its first block.
 Status Recovery::RewriteHeader() {
-  StatusOr<std::unique_ptr<File>> file =
-      env_->OpenFile(paths_.Segment(scan_->tail_header.segment_seq), OpenMode::kReadWrite);
-  if (!file.ok()) return file.status();
   std::array<std::byte, kSegmentHeaderBytes> bytes;
   EncodeSegmentHeader(scan_->tail_header, bytes);
+  StatusOr<std::unique_ptr<File>> file = OpenSegment(scan_->tail_header.segment_seq);
+  if (!file.ok()) return file.status();
   RETURN_IF_ERROR((*file)->WriteAt(0, bytes));
   return (*file)->SyncData();
 }
 
-Status Recovery::ProveEnd() {
-  if (scan_->unproven.empty()) return Status::Ok();
+Status Recovery::RewriteEndBlock() {
+  const BlockPosition& end = scan_->end_position;
+  StatusOr<std::unique_ptr<File>> file = OpenSegment(end.segment_seq);
+  if (!file.ok()) return file.status();
+  std::vector<std::byte> bytes(static_cast<size_t>(end.bytes));
+  const StatusOr<size_t> got = (*file)->ReadAt(end.offset, bytes);
+  if (!got.ok()) return got.status();
+  RETURN_IF_ERROR((*file)->WriteAt(end.offset, bytes));
+  return (*file)->SyncData();
+}
+
+StatusOr<std::unique_ptr<File>> Recovery::OpenSegment(uint64_t segment_seq) {
+  return env_->OpenFile(paths_.Segment(segment_seq), OpenMode::kReadWrite);
+}
+
+Status Recovery::Prove(const Proof& proof) {
   Ledger* ledger = committer_->ledger();
   RETURN_IF_ERROR(ledger->EnsureRoom());
-  const ReplayedLog& log = scan_->log;
-  RETURN_IF_ERROR(ledger->WriteProof({scan_->end.block, scan_->end_segment, log.last_index,
-                                      log.last_term(), log.last_index >= log.first_index}));
-  return ledger->Sync();
+  RETURN_IF_ERROR(ledger->WriteProof(proof));
+  RETURN_IF_ERROR(ledger->Sync());
+  ledger->StartPage();
+  return Status::Ok();
 }
 
 CommitterStart Recovery::Start() {
@@ -127,7 +139,7 @@ CommitterStart Recovery::Start() {
     index += run.count;
   }
   start.chain = scan_->end;
-  start.end_segment = scan_->end_segment;
+  start.end_segment = scan_->end_position.segment_seq;
   return start;
 }
 
@@ -160,7 +172,7 @@ void FillReport(DirectoryScan* scan, RecoveryReport* report) {
     report->ledger_records_bad = scan->ledger->records_bad;
   }
   report->torn_bytes_dropped = scan->leftover.nonzero_to - scan->leftover.nonzero_from;
-  report->unproven_blocks = scan->unproven.size();
+  report->unproven_blocks = scan->end.block - std::min(scan->end.block, report->proven_block);
   report->segments_removed = scan->below_prefix.size() + (scan->half_made ? 1 : 0);
   report->bytes_scanned = scan->bytes_scanned;
 }

@@ -208,7 +208,7 @@ const char* Scanner::ApplyBlock(const BlockView& block, const SegmentHeader& hea
   const bool truncates = (block.header.flags & kBlockFlagTruncate) != 0;
   const char* why = ReplayBlock(block, &scan_.log);
   if (why != nullptr) return why;
-  if (block.header.number == proven_block_ &&
+  if (block.header.number == proven_block_ && scan_.ledger->proof_is_exact &&
       (header.segment_seq != scan_.ledger->proof_segment ||
        block.header.last_index != scan_.ledger->proof_last_index)) {
     return "the newest proof of the ledger names another segment or index for this block";
@@ -227,11 +227,11 @@ const char* Scanner::ApplyBlock(const BlockView& block, const SegmentHeader& hea
                                             static_cast<uint32_t>(block.offset / 512),
                                             static_cast<uint32_t>(block.stored.size())});
   }
-  if (block.header.number > proven_block_) {
-    scan_.unproven.push_back({header.segment_seq, block.offset, block.stored.size()});
-  }
+  scan_.before_end_proof = scan_.end_proof;
+  scan_.end_proof = {block.header.number, header.segment_seq, scan_.log.last_index,
+                     scan_.log.last_term(), block.header.entry_count > 0};
   scan_.end = {block.header.number, block.checksum};
-  scan_.end_segment = header.segment_seq;
+  scan_.end_position = {header.segment_seq, block.offset, block.stored.size()};
   ++scan_.blocks;
   scan_.entry_bytes += block.frames.size();
   scan_.padding_bytes += block.bytes - block.frames.size();

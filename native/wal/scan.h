@@ -19,9 +19,9 @@
 
 namespace clustor {
 
-// A valid block that the ledger does not prove.
-struct UnprovenBlock {
-  uint64_t segment_seq = 0;
+// Where the newest valid block is.
+struct BlockPosition {
+  uint64_t segment_seq = 0;  // 0 when no block is there.
   uint64_t offset = 0;
   uint64_t bytes = 0;  // Without padding.
 };
@@ -33,11 +33,12 @@ struct DirectoryScan {
   std::deque<SegmentSpans> segments;  // Oldest first; the tail is the last.
   SegmentHeader tail_header;          // REQUIRES: !segments.empty().
   uint64_t tail_offset = 0;
-  Leftover leftover;         // Behind the end of the tail.
-  ChainEnd end;              // v and its checksum.
-  uint64_t end_segment = 0;  // Segment of block v, 0 when no block is there.
+  Leftover leftover;           // Behind the end of the tail.
+  ChainEnd end;                // v and its checksum.
+  BlockPosition end_position;  // Of block v.
+  Proof end_proof;             // That would prove v, and the block before it, when they are
+  Proof before_end_proof;      // there: block 0 otherwise.
   ReplayedLog log;
-  std::vector<UnprovenBlock> unproven;
 
   std::vector<std::string> junk;  // Spares and half-written ledgers.
   std::vector<uint64_t> below_prefix;

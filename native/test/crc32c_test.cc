@@ -1,0 +1,38 @@
+#include "base/crc32c.h"
+
+#include <random>
+#include <string>
+#include <vector>
+
+#include "check.h"
+
+namespace clustor::test {
+
+TEST(Crc32c, HasTheCheckValueOfCastagnoli) {
+  const std::string text = "123456789";
+
+  CHECK_EQ(Crc32c(std::as_bytes(std::span(text))), 0xe3069283u);
+  CHECK_EQ(Crc32cExtendSoftware(0, std::as_bytes(std::span(text))), 0xe3069283u);
+}
+
+TEST(Crc32c, IsTheSameInHardwareAndSoftwareForEveryLengthAndAlignment) {
+  std::mt19937_64 random(1);
+  std::vector<std::byte> bytes(20'000);
+  for (std::byte& byte : bytes) byte = static_cast<std::byte>(random());
+
+  for (size_t length = 0; length < 9'500; length += 1 + length / 7) {
+    const std::span<const std::byte> piece(bytes.data() + length % 13, length);
+    CHECK_EQ(Crc32c(piece), Crc32cExtendSoftware(0, piece));
+  }
+}
+
+TEST(Crc32c, ContinuesFromWhatCameBefore) {
+  std::vector<std::byte> bytes(10'000, std::byte{7});
+  const std::span<const std::byte> all(bytes);
+
+  const uint32_t first = Crc32c(all.first(3'333));
+
+  CHECK_EQ(Crc32cExtend(first, all.subspan(3'333)), Crc32c(all));
+}
+
+}  // namespace clustor::test

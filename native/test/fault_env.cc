@@ -1,0 +1,306 @@
+#include "fault_env.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+namespace clustor::test {
+
+namespace {
+
+std::string LastPart(const std::string& path) { return path.substr(path.find_last_of('/') + 1); }
+
+std::string Parent(const std::string& path) { return path.substr(0, path.find_last_of('/')); }
+
+const char* NameOf(Call call) {
+  constexpr const char* kNames[] = {"open",   "write",  "sync",          "allocate",
+                                    "rename", "remove", "syncDirectory", "read"};
+  return kNames[static_cast<size_t>(call)];
+}
+
+bool Changes(Call call) { return call != Call::kRead && call != Call::kOpen; }
+
+std::shared_ptr<Inode> CloneSeen(const Inode& inode) {
+  auto clone = std::make_shared<Inode>();
+  clone->seen = inode.seen;
+  clone->durable = inode.seen;
+  return clone;
+}
+
+void CopySector(const std::vector<std::byte>& from, uint64_t sector, std::vector<std::byte>* to) {
+  const uint64_t at = sector * kSector;
+  if (at >= to->size()) return;
+  const uint64_t bytes = std::min<uint64_t>(kSector, to->size() - at);
+  for (uint64_t i = 0; i < bytes; ++i) {
+    (*to)[at + i] = at + i < from.size() ? from[at + i] : std::byte{0};
+  }
+}
+
+// What is left of one unsynced sector: new, old, zero or garbage.
+void TearSector(const Inode& inode, uint64_t sector, std::mt19937_64* random,
+                std::vector<std::byte>* bytes) {
+  const uint64_t fate = (*random)() % 8;
+  if (fate < 4) CopySector(inode.seen, sector, bytes);
+  if (fate < 6) return;
+  const uint64_t at = sector * kSector;
+  for (uint64_t i = at; i < std::min<uint64_t>(at + kSector, bytes->size()); ++i) {
+    (*bytes)[i] = fate == 6 ? std::byte{0} : static_cast<std::byte>((*random)());
+  }
+}
+
+std::shared_ptr<Inode> CrashInode(const Inode& inode, std::mt19937_64* random, CrashStyle style) {
+  auto crashed = std::make_shared<Inode>();
+  std::vector<std::byte> bytes = inode.durable;
+  // The length is metadata: with names it is either there or not.
+  if (style.random_sectors && inode.seen.size() > bytes.size() && (*random)() % 2 == 0) {
+    bytes.resize(inode.seen.size());
+  }
+  if (style.random_sectors) {
+    // Mostly torn, sometimes all or nothing: the interesting ends.
+    const uint64_t mode = (*random)() % 4;
+    for (const uint64_t sector : inode.dirty) {
+      if (mode == 0) CopySector(inode.seen, sector, &bytes);
+      if (mode > 1) TearSector(inode, sector, random, &bytes);
+    }
+  }
+  crashed->seen = bytes;
+  crashed->durable = std::move(bytes);
+  return crashed;
+}
+
+}  // namespace
+
+class FaultFile final : public File {
+ public:
+  FaultFile(FaultEnv* env, std::shared_ptr<Inode> inode, std::string path)
+      : env_(env), inode_(std::move(inode)), path_(std::move(path)) {}
+
+  Status WriteAt(uint64_t offset, std::span<const std::byte> bytes) override {
+    size_t partial_bytes = 0;
+    const Status met = env_->Meet(Call::kWrite, path_, "pwrite", &partial_bytes);
+    if (!met.ok()) bytes = bytes.first(std::min(partial_bytes, bytes.size()));
+    if (bytes.empty()) return met;
+    if (inode_->seen.size() < offset + bytes.size()) inode_->seen.resize(offset + bytes.size());
+    std::memcpy(inode_->seen.data() + offset, bytes.data(), bytes.size());
+    for (uint64_t s = offset / kSector; s <= (offset + bytes.size() - 1) / kSector; ++s) {
+      inode_->dirty.insert(s);
+    }
+    return met;
+  }
+
+  StatusOr<size_t> ReadAt(uint64_t offset, std::span<std::byte> into) override {
+    RETURN_IF_ERROR(env_->Meet(Call::kRead, path_, "pread"));
+    if (offset >= inode_->seen.size()) return size_t{0};
+    const size_t bytes = std::min<size_t>(into.size(), inode_->seen.size() - offset);
+    std::memcpy(into.data(), inode_->seen.data() + offset, bytes);
+    return bytes;
+  }
+
+  Status SyncData() override {
+    const Status met = env_->Meet(Call::kSync, path_, "fdatasync");
+    if (env_->is_off() && !met.ok()) return met;
+    // After a failure the pages are clean but the disk never got them.
+    if (met.ok()) {
+      inode_->durable.resize(inode_->seen.size());
+      for (const uint64_t sector : inode_->dirty) {
+        CopySector(inode_->seen, sector, &inode_->durable);
+      }
+    }
+    inode_->dirty.clear();
+    return met;
+  }
+
+  Status Allocate(uint64_t bytes) override {
+    RETURN_IF_ERROR(env_->Meet(Call::kAllocate, path_, "fallocate"));
+    if (inode_->seen.size() < bytes) inode_->seen.resize(bytes);
+    return Status::Ok();
+  }
+
+  StatusOr<uint64_t> Bytes() override { return inode_->seen.size(); }
+
+ private:
+  FaultEnv* const env_;
+  const std::shared_ptr<Inode> inode_;
+  const std::string path_;
+};
+
+class FaultLock final : public FileLock {
+ public:
+  FaultLock(FaultEnv* env, std::string path) : env_(env), path_(std::move(path)) {}
+  ~FaultLock() override { env_->locks_.erase(path_); }
+
+ private:
+  FaultEnv* const env_;
+  const std::string path_;
+};
+
+void FaultEnv::FailCall(Call call, int nth, int os_errno, bool sticky, size_t partial_bytes) {
+  faults_.push_back({call, nth, os_errno, sticky, partial_bytes});
+}
+
+void FaultEnv::ClearFaults() {
+  faults_.clear();
+  only_on_.clear();
+}
+
+Status FaultEnv::Meet(Call call, const std::string& path, const char* syscall,
+                      size_t* partial_bytes) {
+  ++counts_[static_cast<size_t>(call)];
+  if (is_off()) return Status::FromErrno(EIO, syscall, path);
+  if (Changes(call)) {
+    ++changes_;
+    trace_.push_back(std::string(NameOf(call)) + " " + LastPart(path));
+    if (changes_left_) --*changes_left_;
+  }
+  if (path.find(only_on_) == std::string::npos) return Status::Ok();
+  for (Fault& fault : faults_) {
+    if (fault.call != call || fault.countdown == 0) continue;
+    if (--fault.countdown > 0) continue;
+    if (fault.sticky) fault.countdown = 1;
+    if (partial_bytes != nullptr) *partial_bytes = fault.partial_bytes;
+    return Status::FromErrno(fault.os_errno, syscall, path);
+  }
+  return Status::Ok();
+}
+
+std::unique_ptr<FaultEnv> FaultEnv::CrashImage(std::mt19937_64* random, CrashStyle style) const {
+  auto image = std::make_unique<FaultEnv>();
+  std::map<std::string, std::shared_ptr<Inode>> names = durable_names_;
+  for (const NameChange& change : unsynced_names_) {
+    if (!style.random_names || (*random)() % 2 == 0) continue;
+    if (!change.from.empty()) {
+      // A rename whose source never became durable puts the file there as well.
+      names.erase(change.from);
+    }
+    if (change.inode == nullptr) {
+      names.erase(change.path);
+    } else {
+      names[change.path] = change.inode;
+    }
+  }
+  for (const auto& [path, inode] : names) {
+    image->names_[path] = CrashInode(*inode, random, style);
+  }
+  image->durable_names_ = image->names_;
+  image->clock_ns_ = clock_ns_;
+  return image;
+}
+
+std::unique_ptr<FaultEnv> FaultEnv::DropUnsynced() const {
+  std::mt19937_64 unused;
+  return CrashImage(&unused, {.random_sectors = false, .random_names = false});
+}
+
+std::unique_ptr<FaultEnv> FaultEnv::Copy() const {
+  auto copy = std::make_unique<FaultEnv>();
+  for (const auto& [path, inode] : names_) copy->names_[path] = CloneSeen(*inode);
+  copy->durable_names_ = copy->names_;
+  copy->clock_ns_ = clock_ns_;
+  return copy;
+}
+
+std::vector<std::byte> FaultEnv::Bytes(const std::string& path) const {
+  return names_.at(path)->seen;
+}
+
+void FaultEnv::SetBytes(const std::string& path, std::vector<std::byte> bytes) {
+  std::shared_ptr<Inode>& inode = names_[path];
+  if (inode == nullptr) inode = std::make_shared<Inode>();
+  inode->seen = bytes;
+  inode->durable = std::move(bytes);
+  inode->dirty.clear();
+  durable_names_[path] = inode;
+}
+
+std::vector<std::string> FaultEnv::Names() const {
+  std::vector<std::string> names;
+  for (const auto& [path, inode] : names_) names.push_back(path);
+  return names;
+}
+
+bool FaultEnv::SameAs(const FaultEnv& other) const {
+  if (Names() != other.Names()) return false;
+  for (const auto& [path, inode] : names_) {
+    if (inode->seen != other.names_.at(path)->seen) return false;
+  }
+  return true;
+}
+
+StatusOr<std::unique_ptr<File>> FaultEnv::OpenFile(const std::string& path, OpenMode mode) {
+  RETURN_IF_ERROR(Meet(Call::kOpen, path, "open"));
+  const auto found = names_.find(path);
+  std::shared_ptr<Inode> inode = found == names_.end() ? nullptr : found->second;
+  if (mode == OpenMode::kReadOnly || mode == OpenMode::kReadWrite) {
+    if (inode == nullptr) return Status::FromErrno(ENOENT, "open", path);
+  } else if (mode == OpenMode::kCreate && inode != nullptr) {
+    return Status::FromErrno(EEXIST, "open", path);
+  } else if (inode == nullptr) {
+    inode = std::make_shared<Inode>();
+    names_[path] = inode;
+    unsynced_names_.push_back({"", path, inode});
+  } else {
+    inode->seen.clear();
+    inode->dirty.clear();
+    inode->durable.clear();
+  }
+  return std::unique_ptr<File>(std::make_unique<FaultFile>(this, inode, path));
+}
+
+Status FaultEnv::RemoveFile(const std::string& path) {
+  RETURN_IF_ERROR(Meet(Call::kRemove, path, "unlink"));
+  if (names_.erase(path) == 0) return Status::FromErrno(ENOENT, "unlink", path);
+  unsynced_names_.push_back({"", path, nullptr});
+  return Status::Ok();
+}
+
+Status FaultEnv::RenameFile(const std::string& from, const std::string& to) {
+  RETURN_IF_ERROR(Meet(Call::kRename, from, "rename"));
+  const auto found = names_.find(from);
+  if (found == names_.end()) return Status::FromErrno(ENOENT, "rename", from);
+  unsynced_names_.push_back({from, to, found->second});
+  names_[to] = found->second;
+  names_.erase(from);
+  return Status::Ok();
+}
+
+StatusOr<bool> FaultEnv::FileExists(const std::string& path) { return Has(path); }
+
+Status FaultEnv::CreateDirectories(const std::string&) { return Status::Ok(); }
+
+StatusOr<std::vector<std::string>> FaultEnv::ListDirectory(const std::string& path) {
+  std::vector<std::string> names;
+  for (const auto& [name, inode] : names_) {
+    if (Parent(name) == path) names.push_back(LastPart(name));
+  }
+  return names;
+}
+
+Status FaultEnv::SyncDirectory(const std::string& path) {
+  RETURN_IF_ERROR(Meet(Call::kSyncDirectory, path, "fsync"));
+  std::erase_if(durable_names_, [&](const auto& named) {
+    return Parent(named.first) == path && !Has(named.first);
+  });
+  for (const auto& [name, inode] : names_) {
+    if (Parent(name) == path) durable_names_[name] = inode;
+  }
+  std::erase_if(unsynced_names_,
+                [&](const NameChange& change) { return Parent(change.path) == path; });
+  return Status::Ok();
+}
+
+StatusOr<std::unique_ptr<FileLock>> FaultEnv::LockFile(const std::string& path) {
+  if (!locks_.insert(path).second) {
+    StatusDetails details;
+    details.path = path;
+    details.owner_pid = 4711;
+    return Status(StatusCode::kLocked, std::move(details));
+  }
+  return std::unique_ptr<FileLock>(std::make_unique<FaultLock>(this, path));
+}
+
+StatusOr<bool> FaultEnv::IsLocked(const std::string& path) { return locks_.count(path) > 0; }
+
+StatusOr<uint64_t> FaultEnv::FreeBytes(const std::string&) { return uint64_t{1} << 40; }
+
+}  // namespace clustor::test

@@ -1,0 +1,126 @@
+// FaultEnv: a file system in memory that fails on demand and crashes like a real one. It keeps, per
+// file, what the program sees and what the disk has; a crash image takes any part of the
+// difference.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <random>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "os/env.h"
+
+namespace clustor::test {
+
+enum class Call : uint8_t {
+  kOpen,
+  kWrite,
+  kSync,
+  kAllocate,
+  kRename,
+  kRemove,
+  kSyncDirectory,
+  kRead
+};
+
+constexpr uint64_t kSector = 512;
+
+struct Inode {
+  std::vector<std::byte> seen;     // What reads return.
+  std::vector<std::byte> durable;  // What the disk has.
+  std::set<uint64_t> dirty;        // Sectors that a sync would bring to the disk.
+};
+
+// A change of a directory that no directory sync has covered.
+struct NameChange {
+  std::string from;              // Renames: the old name.
+  std::string path;              // The name made or removed.
+  std::shared_ptr<Inode> inode;  // Null: removed.
+};
+
+// What became of the unsynced sectors and names in a crash.
+struct CrashStyle {
+  bool random_sectors = true;  // Any subset, as new, old, zero or garbage; else all old.
+  bool random_names = true;    // Any subset; else none.
+};
+
+class FaultEnv final : public Env {
+ public:
+  FaultEnv() = default;
+
+  // The nth call of the kind from now on (1 = the next) fails with os_errno; sticky: all after it
+  // too. A failing write leaves its first partial_bytes behind.
+  void FailCall(Call call, int nth, int os_errno, bool sticky = false, size_t partial_bytes = 0);
+  // Only calls whose path contains the text count. Cleared by ClearFaults.
+  void OnlyOn(std::string path_part) { only_on_ = std::move(path_part); }
+  void ClearFaults();
+  // The machine goes off after so many more calls that change something; later calls fail.
+  void PowerOffAfter(uint64_t changes) { changes_left_ = changes; }
+  bool is_off() const { return changes_left_ && *changes_left_ == 0; }
+  uint64_t changes() const { return changes_; }
+  uint64_t calls(Call call) const { return counts_[static_cast<size_t>(call)]; }
+  // The order of calls, one letter each, path's last part behind it: "write segment-...".
+  const std::vector<std::string>& trace() const { return trace_; }
+  void ClearTrace() { trace_.clear(); }
+
+  // What a machine finds after a crash at this moment.
+  std::unique_ptr<FaultEnv> CrashImage(std::mt19937_64* random, CrashStyle style) const;
+  // Everything that is not synced is lost.
+  std::unique_ptr<FaultEnv> DropUnsynced() const;
+  // A copy as it is seen, for tests that damage bytes.
+  std::unique_ptr<FaultEnv> Copy() const;
+
+  // Direct access to a file: changes are durable at once.
+  std::vector<std::byte> Bytes(const std::string& path) const;
+  void SetBytes(const std::string& path, std::vector<std::byte> bytes);
+  bool Has(const std::string& path) const { return names_.count(path) > 0; }
+  std::vector<std::string> Names() const;
+  // Equal when two file systems show the same names and bytes.
+  bool SameAs(const FaultEnv& other) const;
+
+  StatusOr<std::unique_ptr<File>> OpenFile(const std::string& path, OpenMode mode) override;
+  Status RemoveFile(const std::string& path) override;
+  Status RenameFile(const std::string& from, const std::string& to) override;
+  StatusOr<bool> FileExists(const std::string& path) override;
+  Status CreateDirectories(const std::string& path) override;
+  StatusOr<std::vector<std::string>> ListDirectory(const std::string& path) override;
+  Status SyncDirectory(const std::string& path) override;
+  StatusOr<std::unique_ptr<FileLock>> LockFile(const std::string& path) override;
+  StatusOr<bool> IsLocked(const std::string& path) override;
+  StatusOr<uint64_t> FreeBytes(const std::string& path) override;
+  uint64_t MonotonicNs() override { return clock_ns_ += 1000; }
+  uint64_t WallClockMs() override { return 1'700'000'000'000 + clock_ns_ / 1'000'000; }
+
+ private:
+  friend class FaultFile;
+  friend class FaultLock;
+  struct Fault {
+    Call call;
+    int countdown;
+    int os_errno;
+    bool sticky;
+    size_t partial_bytes;
+  };
+
+  // OK, or the failure that this call meets. Counts it.
+  Status Meet(Call call, const std::string& path, const char* syscall,
+              size_t* partial_bytes = nullptr);
+
+  std::map<std::string, std::shared_ptr<Inode>> names_;
+  std::map<std::string, std::shared_ptr<Inode>> durable_names_;
+  std::vector<NameChange> unsynced_names_;
+  std::set<std::string> locks_;
+  std::vector<Fault> faults_;
+  std::string only_on_;
+  uint64_t counts_[8] = {};
+  uint64_t changes_ = 0;
+  std::optional<uint64_t> changes_left_;
+  std::vector<std::string> trace_;
+  uint64_t clock_ns_ = 0;
+};
+
+}  // namespace clustor::test
