@@ -49,6 +49,14 @@ export function describeEntry({ index, term, kind, data }: ScriptEntry): string 
   return `${term}/${index} ${name} ${JSON.stringify(data)}`
 }
 
+/** Entries as a message shows them: one beside it, more below it, nothing when there are none. */
+export function describeEntries(entries: readonly ScriptEntry[]): string {
+  if (entries.length === 0) return ''
+  const lines = entries.map(describeEntry)
+  if (lines.length === 1) return ` Entries:[${lines[0] ?? ''}]`
+  return ` Entries:[\n${lines.map((line) => `  ${line}\n`).join('')}]`
+}
+
 /** What a Ready shows, in the order in which the scripts show it. */
 export function describeReady(
   ready: Ready,
@@ -121,7 +129,5 @@ const commitPart = (message: Message): string =>
 
 function entriesPart(message: Message, payloadOf: PayloadLookup): string {
   if (message.kind !== 'append-entries' || message.entries === null) return ''
-  const entries = listEntries(message.entries, payloadOf).map(describeEntry)
-  if (entries.length === 1) return ` Entries:[${entries[0] ?? ''}]`
-  return ` Entries:[\n${entries.map((entry) => `  ${entry}\n`).join('')}]`
+  return describeEntries(listEntries(message.entries, payloadOf))
 }

@@ -1,19 +1,23 @@
 import { asReplica } from '../../src/base/ids.js'
 import { entryKinds } from '../../src/raft/entry-range.js'
-import type { Message } from '../../src/raft/messages.js'
 import type { CoreOptions } from '../../src/raft/ready.js'
-import { describeEntry, describeMessage, describeProgress, roleNames } from './describe.js'
+import { describeEntry, describeProgress, roleNames } from './describe.js'
 import { ScriptNode, scriptTicks } from './node.js'
 import { argument, type Directive } from './script.js'
+import type { Parcel, StorageWork } from './storage-threads.js'
 
 type Verb = (directive: Directive) => void
+type Thread = 'append' | 'apply'
+
+const workOf = (node: ScriptNode, thread: Thread): StorageWork[] =>
+  thread === 'append' ? node.appendWork : node.applyWork
 
 /** The environment of the interaction scripts: nodes with storage in memory, and a network that keeps the order. */
 export class Interaction {
   readonly #nodes: ScriptNode[] = []
   readonly #payloads = new Map<string, string>()
   readonly #inflightMax = { messages: 256 }
-  #messages: Message[] = []
+  #parcels: Parcel[] = []
   #output: string[] = []
   #silent = false
 
@@ -22,6 +26,8 @@ export class Interaction {
     campaign: (directive) => this.#node(directive).core.campaign(),
     'deliver-msgs': (directive) => this.#deliverMessages(directive),
     'log-level': (directive) => this.#setLogLevel(directive),
+    'process-append-thread': (directive) => this.#processThreads(directive, 'append'),
+    'process-apply-thread': (directive) => this.#processThreads(directive, 'apply'),
     'process-ready': (directive) => this.#processReadies(directive),
     propose: (directive) => this.#propose(directive),
     'raft-log': (directive) => this.#showLog(directive),
@@ -51,6 +57,7 @@ export class Interaction {
     const settings = {
       voters: (argument(directive, 'voters') ?? []).map(Number),
       index: Number(argument(directive, 'index')?.[0] ?? 0),
+      asyncStorage: argument(directive, 'async-storage-writes')?.[0] === 'true',
       limits: readLimits(directive),
     }
     this.#inflightMax.messages = settings.limits.inflightMessagesMax ?? 256
@@ -65,10 +72,11 @@ export class Interaction {
 
   #propose(directive: Directive): void {
     const data = directive.args[1]?.key ?? ''
-    const { core } = this.#node(directive)
-    const result = core.propose(entryKinds.normal, Uint32Array.of(data.length))
+    const node = this.#node(directive)
+    const result = node.core.propose(entryKinds.normal, Uint32Array.of(data.length))
     if (result.kind === 'dropped') throw new Error('raft proposal dropped')
     this.#payloads.set(`${result.term}/${result.firstIndex}`, data)
+    node.noteProposal(result.lastIndex)
   }
 
   #tick(directive: Directive, count: number): void {
@@ -93,57 +101,91 @@ export class Interaction {
   }
 
   #deliver(id: number, indent: string): number {
-    const messages = this.#takeMessages(id)
-    for (const message of messages) {
-      this.#print(describeMessage(message, this.#payloadOf), indent)
-      this.#nodeOf(id).core.step(message)
+    const parcels = this.#takeParcels(id)
+    for (const { text, arrive } of parcels) {
+      this.#print(text, indent)
+      arrive(this.#nodeOf(id).core)
     }
-    return messages.length
+    return parcels.length
   }
 
   #drop(id: number): number {
-    const messages = this.#takeMessages(id)
-    for (const message of messages) {
-      this.#output.push(`dropped: ${describeMessage(message, this.#payloadOf)}`)
-    }
-    return messages.length
+    const parcels = this.#takeParcels(id)
+    for (const { text } of parcels) this.#output.push(`dropped: ${text}`)
+    return parcels.length
   }
 
-  #takeMessages(id: number): Message[] {
-    const taken = this.#messages.filter(({ to }) => to === asReplica(id))
-    this.#messages = this.#messages.filter(({ to }) => to !== asReplica(id))
+  #takeParcels(id: number): Parcel[] {
+    const taken = this.#parcels.filter(({ to }) => to === id)
+    this.#parcels = this.#parcels.filter(({ to }) => to !== id)
     return taken
   }
 
   #processReadies(directive: Directive): void {
+    this.#forEachTitled(directive, 'handling Ready', (node, indent) => {
+      this.#processReady(node, indent)
+    })
+  }
+
+  #processThreads(directive: Directive, thread: Thread): void {
+    this.#forEachTitled(directive, `processing ${thread} thread`, (node, indent) => {
+      this.#processThread(node, thread, indent)
+    })
+  }
+
+  /** The output of several nodes gets titles; that of a single one stands alone. */
+  #forEachTitled(
+    directive: Directive,
+    title: string,
+    act: (node: ScriptNode, indent: string) => void,
+  ): void {
     const nodes = this.#selected(directive)
     for (const node of nodes) {
-      if (nodes.length > 1) this.#output.push(`> ${node.id} handling Ready`)
-      this.#processReady(node, nodes.length > 1 ? '  ' : '')
+      if (nodes.length > 1) this.#output.push(`> ${node.id} ${title}`)
+      act(node, nodes.length > 1 ? '  ' : '')
     }
   }
 
-  #processReady(node: ScriptNode, indent: string): void {
-    const { text, messages } = node.processReady()
-    this.#print(text, indent)
-    this.#messages.push(...messages)
+  #processThread(node: ScriptNode, thread: Thread, indent: string): void {
+    const work = workOf(node, thread).shift()
+    if (work === undefined) {
+      this.#print(`no ${thread} work to perform`, indent)
+      return
+    }
+    work.perform()
+    const responses = work.responses.map(({ text }) => text)
+    this.#print(['Processing:', work.text, 'Responses:', ...responses].join('\n'), indent)
+    this.#parcels.push(...work.responses)
   }
 
-  /** Ready and delivery in turn, until nothing moves. */
+  #processReady(node: ScriptNode, indent: string): void {
+    const { text, parcels } = node.processReady()
+    this.#print(text, indent)
+    this.#parcels.push(...parcels)
+  }
+
+  /** Readies, deliveries and storage threads in turn, until nothing moves. */
   #stabilize(nodes: readonly ScriptNode[]): void {
     for (let moved = true; moved;) {
-      moved = false
+      const before = this.#output.length
       for (const node of nodes.filter(({ core }) => core.hasReady())) {
         this.#output.push(`> ${node.id} handling Ready`)
         this.#processReady(node, '  ')
-        moved = true
       }
       for (const { id } of nodes) {
-        if (!this.#messages.some(({ to }) => to === id)) continue
+        if (!this.#parcels.some(({ to }) => to === id)) continue
         this.#output.push(`> ${id} receiving messages`)
         this.#deliver(id, '  ')
-        moved = true
       }
+      for (const thread of ['append', 'apply'] as const) this.#drainThread(nodes, thread)
+      moved = this.#output.length > before
+    }
+  }
+
+  #drainThread(nodes: readonly ScriptNode[], thread: Thread): void {
+    for (const node of nodes.filter((candidate) => workOf(candidate, thread).length > 0)) {
+      this.#output.push(`> ${node.id} processing ${thread} thread`)
+      while (workOf(node, thread).length > 0) this.#processThread(node, thread, '  ')
     }
   }
 
@@ -193,10 +235,13 @@ const optionOf: Readonly<Record<string, (value: string) => Partial<CoreOptions>>
   prevote: (value) => ({ preVote: value === 'true' }),
 }
 
+/** Arguments of `add-nodes` that the environment takes care of. */
+const environmentKeys: ReadonlySet<string> = new Set(['voters', 'index', 'async-storage-writes'])
+
 function readLimits(directive: Directive): Partial<CoreOptions> {
   let limits: Partial<CoreOptions> = {}
   for (const { key, values } of directive.args.slice(1)) {
-    if (key === 'voters' || key === 'index') continue
+    if (environmentKeys.has(key)) continue
     const option = optionOf[key]
     if (option === undefined) throw new Error(`unknown option ${key} of add-nodes`)
     limits = { ...limits, ...option(values[0] ?? 'true') }

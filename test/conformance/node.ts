@@ -1,21 +1,24 @@
 import { asIndex, asReplica, asTerm, noReplica, type ReplicaId } from '../../src/base/ids.js'
 import type { Random } from '../../src/base/random.js'
 import { Core } from '../../src/raft/core.js'
-import type { Message } from '../../src/raft/messages.js'
-import type { CoreOptions } from '../../src/raft/ready.js'
+import type { CoreOptions, Ready } from '../../src/raft/ready.js'
+import { describeReady, listEntries, type PayloadLookup, type ScriptEntry } from './describe.js'
 import {
-  describeMessage,
-  describeReady,
-  listEntries,
-  type PayloadLookup,
-  type ScriptEntry,
-} from './describe.js'
+  appendWork,
+  applyWork,
+  describeWork,
+  parcelOf,
+  sliceStored,
+  type Parcel,
+  type StorageWork,
+} from './storage-threads.js'
 
 /** What `add-nodes` sets. */
 export interface NodeSettings {
   readonly voters: readonly number[]
   /** The index of the snapshot that the storage starts with, of term 1. */
   readonly index: number
+  readonly asyncStorage: boolean
   readonly limits: Partial<CoreOptions>
 }
 
@@ -39,11 +42,17 @@ export class ScriptNode {
   readonly core: Core
   /** The entries in storage; the first follows the snapshot. */
   readonly stored: ScriptEntry[] = []
+  readonly appendWork: StorageWork[] = []
+  readonly applyWork: StorageWork[] = []
+  readonly #asyncStorage: boolean
+  readonly #ownBatches: number[] = []
   readonly #snapshotIndex: number
   readonly #random = new ScriptedRandom()
   readonly #payloadOf: PayloadLookup
 
-  constructor(id: number, { voters, index, limits }: NodeSettings, payloadOf: PayloadLookup) {
+  constructor(id: number, settings: NodeSettings, payloadOf: PayloadLookup) {
+    const { voters, index, asyncStorage, limits } = settings
+    this.#asyncStorage = asyncStorage
     this.id = asReplica(id)
     this.#snapshotIndex = index
     this.#payloadOf = payloadOf
@@ -56,6 +65,7 @@ export class ScriptNode {
       electionTicksMin: scriptTicks.electionTicks,
       electionTicksMax: scriptTicks.electionTicks * 2 - 1,
       heartbeatTicks: scriptTicks.heartbeatTicks,
+      applyBeforeDurable: !asyncStorage,
       ...limits,
       recovered: {
         hardState: { term: asTerm(0), vote: noReplica, commitIndex: asIndex(index) },
@@ -77,27 +87,58 @@ export class ScriptNode {
     this.core.rearmElectionTimer()
   }
 
-  /** Persists and applies one Ready at once.
-   *  @returns what it shows, and the messages for others. */
-  processReady(): { readonly text: string; readonly messages: readonly Message[] } {
-    const ready = this.core.takeReady()
-    const entries = ready.entries ? listEntries(ready.entries, this.#payloadOf) : []
-    const { truncateFrom, committed } = ready
-    if (truncateFrom !== undefined) this.stored.length = truncateFrom - 1 - this.#snapshotIndex
-    this.stored.push(...entries)
-    const applied = committed ? this.#read(committed.firstIndex, committed.lastIndex) : []
-    const all = [...ready.messages, ...ready.messagesAfterPersist]
-    const messages = all.filter(({ to }) => to !== this.id)
-    const texts = messages.map((message) => describeMessage(message, this.#payloadOf))
-    const text = describeReady(ready, { entries, committed: applied, messages: texts })
-    if (committed) this.core.acknowledgeApplied(committed.lastIndex)
-    if (ready.acknowledgement) this.core.acknowledge(ready.acknowledgement)
-    for (const message of all) if (message.to === this.id) this.core.step(message)
-    return { text, messages }
+  /** Notes a batch that this node has proposed. */
+  noteProposal(lastIndex: number): void {
+    this.#ownBatches.push(lastIndex)
   }
 
-  #read(firstIndex: number, lastIndex: number): ScriptEntry[] {
-    const first = firstIndex - this.#snapshotIndex - 1
-    return this.stored.slice(first, lastIndex - this.#snapshotIndex)
+  /** Takes one Ready, and does it at once, or gives it to the storage threads.
+   *  @returns what it shows, and what leaves for other nodes. */
+  processReady(): { readonly text: string; readonly parcels: readonly Parcel[] } {
+    const ready = this.core.takeReady()
+    const entries = ready.entries ? listEntries(ready.entries, this.#payloadOf) : []
+    const ownBatches = this.#ownBatches.splice(0)
+    return this.#asyncStorage
+      ? this.#hand(ready, entries, ownBatches)
+      : this.#doAtOnce(ready, entries)
+  }
+
+  #doAtOnce(ready: Ready, entries: readonly ScriptEntry[]) {
+    this.#store(ready, entries)
+    const all = [...ready.messages, ...ready.messagesAfterPersist]
+    const parcels = all
+      .filter(({ to }) => to !== this.id)
+      .map((message) => parcelOf(message, this.#payloadOf))
+    const messages = parcels.map((parcel) => parcel.text)
+    const text = describeReady(ready, { entries, committed: this.#committedOf(ready), messages })
+    if (ready.committed) this.core.acknowledgeApplied(ready.committed.lastIndex)
+    if (ready.acknowledgement) this.core.acknowledge(ready.acknowledgement)
+    for (const message of all) if (message.to === this.id) this.core.step(message)
+    return { text, parcels }
+  }
+
+  #hand(ready: Ready, entries: readonly ScriptEntry[], ownBatches: readonly number[]) {
+    const committed = this.#committedOf(ready)
+    const given = { ready, entries, committed, ownBatches }
+    const store = (): void => {
+      this.#store(ready, entries)
+    }
+    const append = appendWork(this.core, given, store, this.#payloadOf)
+    const apply = applyWork(this.id, given)
+    if (append) this.appendWork.push(append)
+    if (apply) this.applyWork.push(apply)
+    const parcels = ready.messages.map((message) => parcelOf(message, this.#payloadOf))
+    const works = [append, apply].flatMap((work) => (work ? [describeWork(work)] : []))
+    const messages = [...parcels.map((parcel) => parcel.text), ...works]
+    return { text: describeReady(ready, { entries, committed, messages }), parcels }
+  }
+
+  #store({ truncateFrom }: Ready, entries: readonly ScriptEntry[]): void {
+    if (truncateFrom !== undefined) this.stored.length = truncateFrom - 1 - this.#snapshotIndex
+    this.stored.push(...entries)
+  }
+
+  #committedOf({ committed }: Ready): ScriptEntry[] {
+    return committed ? sliceStored(this.stored, this.#snapshotIndex, committed) : []
   }
 }

@@ -1,0 +1,121 @@
+import type { LogIndex } from '../../src/base/ids.js'
+import type { Core } from '../../src/raft/core.js'
+import { entryKinds } from '../../src/raft/entry-range.js'
+import type { Message } from '../../src/raft/messages.js'
+import type { Ready } from '../../src/raft/ready.js'
+import {
+  describeEntries,
+  describeMessage,
+  type PayloadLookup,
+  type ScriptEntry,
+} from './describe.js'
+
+/** Something on its way to a node: a message, or what a storage thread answers. */
+export interface Parcel {
+  readonly to: number
+  readonly text: string
+  readonly arrive: (core: Core) => void
+}
+
+/** One piece of work of a storage thread. */
+export interface StorageWork {
+  readonly text: string
+  readonly responses: readonly Parcel[]
+  readonly perform: () => void
+}
+
+/** A Ready as a node with asynchronous storage shows it: with the work that it gives to its threads. */
+export interface AsyncReady {
+  readonly ready: Ready
+  readonly entries: readonly ScriptEntry[]
+  readonly committed: readonly ScriptEntry[]
+  /** Last indexes of the batches that this node, as leader, has proposed since the last Ready. */
+  readonly ownBatches: readonly number[]
+}
+
+export const parcelOf = (message: Message, payloadOf: PayloadLookup): Parcel => ({
+  to: message.to,
+  text: describeMessage(message, payloadOf),
+  arrive: (core) => {
+    core.step(message)
+  },
+})
+
+/** The work together with its answers, as a Ready lists it. */
+export const describeWork = ({ text, responses }: StorageWork): string =>
+  responses.length === 0
+    ? text
+    : `${text} Responses:[\n${responses.map((parcel) => `  ${parcel.text}\n`).join('')}]`
+
+/** What the append thread gets from a Ready; undefined when there is nothing to persist or to hold back. */
+export function appendWork(
+  core: Core,
+  given: AsyncReady,
+  store: () => void,
+  payloadOf: PayloadLookup,
+): StorageWork | undefined {
+  const { ready, entries } = given
+  const { hardState, messagesAfterPersist } = ready
+  if (!hardState && entries.length === 0 && messagesAfterPersist.length === 0) return undefined
+  const { id } = core.status()
+  const vote = hardState && hardState.vote > 0 ? ` Vote:${hardState.vote}` : ''
+  const state = hardState ? `${hardState.term} Log:0/0 Commit:${hardState.commitIndex}${vote}` : ''
+  return {
+    text: `${id}->AppendThread MsgStorageAppend Term:${state || '0 Log:0/0'}${describeEntries(entries)}`,
+    responses: [
+      ...messagesAfterPersist.map((message) => parcelOf(message, payloadOf)),
+      ...ownAcknowledgements(core, given),
+      ...durabilityReport(core, ready),
+    ],
+    perform: store,
+  }
+}
+
+/** What the apply thread gets: the committed entries, which it reports back as applied. */
+export function applyWork(id: number, { ready, committed }: AsyncReady): StorageWork | undefined {
+  const { committed: range } = ready
+  if (range === undefined) return undefined
+  const tail = `Term:0 Log:0/0${describeEntries(committed)}`
+  const text = `ApplyThread->${id} MsgStorageApplyResp ${tail}`
+  const arrive = (core: Core): void => {
+    core.acknowledgeApplied(range.lastIndex)
+  }
+  return {
+    text: `${id}->ApplyThread MsgStorageApply ${tail}`,
+    responses: [{ to: id, text, arrive }],
+    perform: () => undefined,
+  }
+}
+
+/** A leader acknowledges its own batches to itself; the empty entry of its term is the first. */
+function ownAcknowledgements(core: Core, { ready, entries, ownBatches }: AsyncReady): Parcel[] {
+  const { id, term, role } = core.status()
+  if (role !== 'leader') return []
+  const noops = entries.filter((entry) => entry.kind === entryKinds.noop && entry.term === term)
+  return [...noops.map(({ index }) => index), ...ownBatches].map((index) => ({
+    to: id,
+    text: `${id}->${id} MsgAppResp Term:${term} Log:0/${index}`,
+    arrive: acknowledgeWith(ready),
+  }))
+}
+
+/** While entries are not known to be durable, every write vouches for the last of them. */
+function durabilityReport(core: Core, ready: Ready): Parcel[] {
+  const { id, term, durableIndex, lastIndex, lastTerm } = core.status()
+  if (durableIndex === lastIndex) return []
+  const text = `AppendThread->${id} MsgStorageAppendResp Term:${term} Log:${lastTerm}/${lastIndex}`
+  return [{ to: id, text, arrive: acknowledgeWith(ready) }]
+}
+
+const acknowledgeWith =
+  ({ acknowledgement }: Ready) =>
+  (core: Core): void => {
+    if (acknowledgement !== undefined) core.acknowledge(acknowledgement)
+  }
+
+/** The range first..last of a log that starts after `snapshotIndex`. */
+export const sliceStored = (
+  stored: readonly ScriptEntry[],
+  snapshotIndex: number,
+  { firstIndex, lastIndex }: { readonly firstIndex: LogIndex; readonly lastIndex: LogIndex },
+): ScriptEntry[] => stored.slice(firstIndex - snapshotIndex - 1, lastIndex - snapshotIndex)
