@@ -1,0 +1,255 @@
+#include "wal/inspect.h"
+
+#include <array>
+#include <utility>
+
+#include "base/coding.h"
+#include "wal/block_reader.h"
+#include "wal/frame_reader.h"
+#include "wal/identity.h"
+#include "wal/paths.h"
+#include "wal/recovery.h"
+#include "wal/scan.h"
+
+namespace clustor {
+
+StatusOr<VerifyReport> VerifyDirectory(Env* env, const std::string& directory,
+                                       const std::string& wal_directory) {
+  const LogPaths paths = PathsOf(directory, wal_directory);
+  VerifyReport report;
+  const StatusOr<bool> locked = env->IsLocked(paths.Lock());
+  if (!locked.ok()) return locked.status();
+  report.locked = *locked;
+  StatusOr<LogIdentity> identity = ReadIdentity(env, paths);
+  if (!identity.ok()) {
+    const StatusCode code = identity.status().code();
+    if (code != StatusCode::kLogCorrupt && code != StatusCode::kFormatNewer) {
+      return identity.status();
+    }
+    report.verdict = identity.status();
+    return report;
+  }
+  report.identity = *identity;
+  const uint64_t start_ns = env->MonotonicNs();
+  StatusOr<DirectoryScan> scan = ScanDirectory(env, paths, *identity);
+  if (!scan.ok()) return scan.status();
+  report.recovery.scan_ns = env->MonotonicNs() - start_ns;
+  report.recovery.incarnation = identity->incarnation;
+  report.recovery.segments = scan->segments.size();
+  report.recovery.tail_offset = scan->tail_offset;
+  if (!scan->segments.empty()) report.recovery.tail_segment = scan->tail_header.segment_seq;
+  FillReport(&*scan, &report.recovery);
+  report.verdict = scan->verdict;
+  report.block_payload_bytes = scan->entry_bytes;
+  report.padding_bytes = scan->padding_bytes;
+  return report;
+}
+
+class DumpIterator::Impl {
+ public:
+  Impl(Env* env, LogPaths paths) : env_(env), paths_(std::move(paths)) {}
+
+  Status List();
+  StatusOr<std::optional<DumpItem>> Next();
+
+ private:
+  using Item = std::optional<DumpItem>;
+
+  StatusOr<Item> OpenSegment();
+  StatusOr<Item> NextInSegment();
+  Item NextFrame();
+  StatusOr<Item> NextLedgerRecord();
+  void CloseSegment();
+  Item Invalid(uint64_t offset, std::string why);
+
+  Env* const env_;
+  const LogPaths paths_;
+  std::vector<uint64_t> segments_;
+  size_t next_segment_ = 0;
+
+  // The segment that is being read.
+  std::unique_ptr<File> file_;
+  std::unique_ptr<BlockReader> reader_;
+  uint64_t segment_seq_ = 0;
+  ChainEnd chain_;
+  BlockView block_;
+  std::unique_ptr<FrameReader> frames_;
+
+  std::unique_ptr<File> ledger_;
+  uint64_t ledger_offset_ = 0;
+  bool done_ = false;
+};
+
+Status DumpIterator::Impl::List() {
+  // A directory that is not there is an error here, not an empty log.
+  const StatusOr<std::vector<std::string>> names = env_->ListDirectory(paths_.wal);
+  if (!names.ok()) return names.status();
+  std::vector<std::string> junk;
+  StatusOr<std::vector<uint64_t>> segments = ListSegments(env_, paths_, &junk);
+  if (!segments.ok()) return segments.status();
+  segments_ = std::move(*segments);
+  return Status::Ok();
+}
+
+StatusOr<std::optional<DumpItem>> DumpIterator::Impl::Next() {
+  for (;;) {
+    if (frames_ != nullptr) {
+      Item item = NextFrame();
+      if (item) return item;
+    }
+    if (reader_ != nullptr) {
+      StatusOr<Item> item = NextInSegment();
+      if (!item.ok() || item->has_value()) return item;
+    }
+    if (next_segment_ < segments_.size()) return OpenSegment();
+    return NextLedgerRecord();
+  }
+}
+
+std::optional<DumpItem> DumpIterator::Impl::Invalid(uint64_t offset, std::string why) {
+  DumpItem item;
+  item.type = DumpItem::Type::kInvalid;
+  item.segment = segment_seq_;
+  item.offset = offset;
+  item.detail = std::move(why);
+  CloseSegment();
+  return item;
+}
+
+void DumpIterator::Impl::CloseSegment() {
+  frames_.reset();
+  reader_.reset();
+  file_.reset();
+}
+
+StatusOr<std::optional<DumpItem>> DumpIterator::Impl::OpenSegment() {
+  segment_seq_ = segments_[next_segment_++];
+  StatusOr<std::unique_ptr<File>> file =
+      env_->OpenFile(paths_.Segment(segment_seq_), OpenMode::kReadOnly);
+  if (!file.ok()) return file.status();
+  file_ = std::move(*file);
+  std::array<std::byte, kSegmentHeaderBytes> bytes{};
+  const StatusOr<size_t> got = file_->ReadAt(0, bytes);
+  if (!got.ok()) return got.status();
+  const StatusOr<SegmentHeader> header = DecodeSegmentHeader(bytes);
+  if (!header.ok()) return Invalid(0, header.status().message());
+  reader_ = std::make_unique<BlockReader>(file_.get(), header->segment_seq,
+                                          header->block_alignment, header->segment_bytes);
+  chain_ = {header->first_block - 1, header->previous_checksum};
+  DumpItem item;
+  item.type = DumpItem::Type::kSegment;
+  item.segment = header->segment_seq;
+  item.bytes = header->segment_bytes;
+  item.block = header->first_block;
+  item.first_index = header->base_index;
+  item.timestamp_ms = header->created_ms;
+  item.detail = "encoding binary, cipher none, alignment " +
+                std::to_string(header->block_alignment) + ", partition " + header->partition +
+                ", replica " + std::to_string(header->replica);
+  return Item(std::move(item));
+}
+
+StatusOr<std::optional<DumpItem>> DumpIterator::Impl::NextInSegment() {
+  std::string why;
+  const uint64_t offset = reader_->offset();
+  const StatusOr<BlockOutcome> outcome = reader_->Next(chain_, &block_, &why);
+  if (!outcome.ok()) return outcome.status();
+  if (*outcome == BlockOutcome::kEnd) {
+    CloseSegment();
+    return Item();
+  }
+  if (*outcome != BlockOutcome::kBlock) return Invalid(offset, why);
+  chain_ = {block_.header.number, block_.checksum};
+  frames_ = std::make_unique<FrameReader>(block_.frames);
+  DumpItem item;
+  item.type = DumpItem::Type::kBlock;
+  item.segment = segment_seq_;
+  item.offset = block_.offset;
+  item.bytes = block_.bytes;
+  item.block = block_.header.number;
+  item.first_index = block_.header.first_index;
+  item.last_index = block_.header.last_index;
+  item.entry_count = block_.header.entry_count;
+  return Item(std::move(item));
+}
+
+std::optional<DumpItem> DumpIterator::Impl::NextFrame() {
+  if (frames_->AtEnd()) {
+    frames_.reset();
+    return std::nullopt;
+  }
+  DumpItem item;
+  item.segment = segment_seq_;
+  item.block = block_.header.number;
+  item.offset = block_.offset + kBlockHeaderBytes + frames_->offset();
+  FrameView frame;
+  if (const char* why = frames_->Next(&frame)) return Invalid(item.offset, why);
+  item.bytes = frame.bytes.size();
+  const std::byte* body = frame.body.data();
+  if (!frame.is_state()) {
+    item.type = DumpItem::Type::kEntry;
+    item.term = frame.term();
+    item.index = frame.index();
+    item.first_index = frame.index();
+    item.kind = frame.kind();
+    item.payload_bytes = frame.payload().size();
+  } else if (frame.body.size() == 25) {
+    item.type = DumpItem::Type::kHardState;
+    item.term = Load64(body + 1);
+    item.vote = Load64(body + 9);
+    item.index = Load64(body + 17);
+  } else if (frame.body.size() == 9) {
+    item.type = DumpItem::Type::kTruncate;
+    item.index = Load64(body + 1);
+  } else {
+    return Invalid(item.offset, "a state record has an unknown form");
+  }
+  return item;
+}
+
+StatusOr<std::optional<DumpItem>> DumpIterator::Impl::NextLedgerRecord() {
+  if (done_) return Item();
+  if (ledger_ == nullptr) {
+    StatusOr<std::unique_ptr<File>> file = env_->OpenFile(paths_.Ledger(), OpenMode::kReadOnly);
+    if (!file.ok()) return file.status();
+    ledger_ = std::move(*file);
+  }
+  for (;;) {
+    std::array<std::byte, kLedgerRecordBytes> bytes{};
+    const StatusOr<size_t> got = ledger_->ReadAt(ledger_offset_, bytes);
+    if (!got.ok()) return got.status();
+    done_ = *got < kLedgerRecordBytes;
+    if (done_) return Item();
+    const uint64_t offset = ledger_offset_;
+    ledger_offset_ += kLedgerRecordBytes;
+    LedgerRecord record;
+    // Unused slots are zero; ones that a crash tore are passed over like them.
+    if (!DecodeLedgerRecord(bytes.data(), &record)) continue;
+    DumpItem item;
+    item.type = DumpItem::Type::kLedger;
+    item.segment = record.segment_seq;
+    item.offset = offset;
+    item.bytes = kLedgerRecordBytes;
+    item.kind = record.io_mode;
+    item.term = record.term;
+    item.index = record.index;
+    item.timestamp_ms = record.timestamp_ms;
+    if (record.io_mode == static_cast<uint8_t>(LedgerTag::kBlock)) item.block = record.term;
+    return Item(std::move(item));
+  }
+}
+
+DumpIterator::DumpIterator(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+
+DumpIterator::~DumpIterator() = default;
+
+StatusOr<std::unique_ptr<DumpIterator>> DumpIterator::Open(Env* env, const std::string& directory,
+                                                           const std::string& wal_directory) {
+  auto impl = std::make_unique<Impl>(env, PathsOf(directory, wal_directory));
+  RETURN_IF_ERROR(impl->List());
+  return std::unique_ptr<DumpIterator>(new DumpIterator(std::move(impl)));
+}
+
+StatusOr<std::optional<DumpItem>> DumpIterator::Next() { return impl_->Next(); }
+
+}  // namespace clustor
