@@ -92,8 +92,11 @@ StatusOr<BlockOutcome> BlockReader::Next(const ChainEnd& before, BlockView* bloc
   if (!bytes.ok()) return bytes.status();
   reason = CheckBlock(*bytes, block);
   if (reason != nullptr) return invalid(reason);
-  if (header.segment_seq != segment_seq_ || header.number != before.block + 1 ||
-      header.previous_checksum != before.checksum) {
+  // Of another life of the file: not there, as far as this log is concerned.
+  if (header.segment_seq != segment_seq_ || header.number <= before.block) {
+    return invalid("a block of an older life of the file stands here");
+  }
+  if (header.number != before.block + 1 || header.previous_checksum != before.checksum) {
     *why = "a block does not follow the one before it";
     return BlockOutcome::kBrokenChain;
   }
