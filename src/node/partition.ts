@@ -82,7 +82,8 @@ export class Partition<Machine extends StateMachine = StateMachine> {
     return { partition: this.name, ...this.#replica.status() }
   }
 
-  /** Resolves when the applied index, the role or the leader has moved, or the partition has stopped. */
+  /** Resolves when the applied index, the role or the leader has moved, or the partition stops.
+   *  @throws the reason, when it has stopped already. */
   nextChange(): Promise<void> {
     return this.#replica.nextChange()
   }

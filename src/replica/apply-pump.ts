@@ -1,5 +1,4 @@
 import type { Applier, Settle } from '../apply/applier.js'
-import { ClustorError } from '../base/errors.js'
 import type { LogIndex } from '../base/ids.js'
 import { asIndex } from '../base/ids.js'
 import type { FrameBatch, ReplicaLog } from '../wal/replica-log.js'
@@ -100,25 +99,12 @@ export class ApplyPump {
       this.#busy = false
       if (!this.#stopped) this.#ports.applied()
     } catch (error) {
-      this.#ports.failed(error)
+      if (!this.#stopped) this.#ports.failed(error)
     }
   }
 
   async #readAndApply(next: LogIndex): Promise<void> {
-    const batch = await this.#readCommitted(next)
-    if (this.#stopped) return
-    await this.#feed(batch)
-  }
-
-  async #readCommitted(next: LogIndex): Promise<FrameBatch> {
-    try {
-      return await this.#source.read(next, this.#committedIndex, this.#batchBytesMax)
-    } catch (error) {
-      const recent = this.#source.recent(next, this.#committedIndex, this.#batchBytesMax)
-      if (recent !== null) return recent
-      throw error instanceof ClustorError
-        ? error
-        : new ClustorError('ERR_IO', String(error), { cause: error })
-    }
+    const batch = await this.#source.read(next, this.#committedIndex, this.#batchBytesMax)
+    if (!this.#stopped) await this.#feed(batch)
   }
 }

@@ -1,4 +1,6 @@
+import { ClustorError } from '../base/errors.js'
 import type { LogIndex } from '../base/ids.js'
+import { asIndex } from '../base/ids.js'
 import type { FrameBatch, ReplicaLog } from '../wal/replica-log.js'
 import type { ReadyExecutor } from './ready-executor.js'
 
@@ -6,6 +8,8 @@ import type { ReadyExecutor } from './ready-executor.js'
 export class FrameSource {
   readonly #log: ReplicaLog
   readonly #executor: ReadyExecutor
+  #waiters: (() => void)[] = []
+  #stopped = false
 
   constructor(log: ReplicaLog, executor: ReadyExecutor) {
     this.#log = log
@@ -20,9 +24,29 @@ export class FrameSource {
     )
   }
 
-  /** Frames from disk, at least one entry.
-   *  @throws ERR_INDEX_COMPACTED, ERR_INDEX_OUT_OF_RANGE, ERR_LOG_CORRUPT. */
-  read(firstIndex: LogIndex, lastIndex: LogIndex, bytesMax: number): Promise<FrameBatch> {
-    return this.#log.read(firstIndex, lastIndex, bytesMax)
+  /** Frames from disk, at least one entry; waits until the first of them is durable.
+   *  @throws ERR_INDEX_COMPACTED, ERR_LOG_CORRUPT; ERR_CLOSED when the replica stops first. */
+  async read(firstIndex: LogIndex, lastIndex: LogIndex, bytesMax: number): Promise<FrameBatch> {
+    while (firstIndex > this.#executor.durableIndex) await this.#nextDurable()
+    const lastReadable = Math.min(lastIndex, this.#executor.durableIndex)
+    return await this.#log.read(firstIndex, asIndex(lastReadable), bytesMax)
+  }
+
+  /** The durable index has moved. */
+  notifyDurable(): void {
+    const waiters = this.#waiters
+    this.#waiters = []
+    for (const wake of waiters) wake()
+  }
+
+  /** Nothing becomes durable any more. */
+  stop(): void {
+    this.#stopped = true
+    this.notifyDurable()
+  }
+
+  async #nextDurable(): Promise<void> {
+    if (!this.#stopped) await new Promise<void>((resolve) => this.#waiters.push(resolve))
+    if (this.#stopped) throw new ClustorError('ERR_CLOSED', 'the partition has stopped')
   }
 }

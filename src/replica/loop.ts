@@ -164,6 +164,7 @@ export class ReplicaLoop {
     this.#stopError = error
     this.#inputs = []
     this.#pump.stop()
+    this.source.stop()
     this.proposals.failAll((outcome) => copyWith(error, outcome))
     this.reads.failAll(() => copyWith(error, 'not-applied'))
     this.#parts.stopped(error)
@@ -357,6 +358,7 @@ export class ReplicaLoop {
       },
       acknowledge: (acknowledgement) => {
         this.#input({ kind: 'durable', acknowledgement })
+        this.source.notifyDurable()
       },
       diskFull: (error) => {
         this.#diskError = error

@@ -85,6 +85,11 @@ export class ReadyExecutor {
     return this.#full
   }
 
+  /** The last entry that is on stable storage here, as far as the log has said. */
+  get durableIndex(): LogIndex {
+    return this.#durableIndex
+  }
+
   /** Writes that are not durable. */
   get pendingWriteCount(): number {
     return this.#pending.length

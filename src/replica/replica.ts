@@ -217,9 +217,11 @@ export class Replica<Machine extends StateMachine = StateMachine> {
     this.#loop.campaign()
   }
 
-  /** Resolves when the applied index, the role or the leader has moved, or the replica has stopped. */
+  /** Resolves when the applied index, the role or the leader has moved, or the replica stops.
+   *  @throws the reason, when it has stopped already. */
   nextChange(): Promise<void> {
-    if (this.#loop.stopError !== null) return Promise.resolve()
+    const { stopError } = this.#loop
+    if (stopError !== null) return Promise.reject(stopError)
     return new Promise((resolve) => {
       this.#waiters.push(resolve)
     })
