@@ -77,6 +77,12 @@ export class TestReplica {
     this.#release(write.released)
   }
 
+  /** All pending writes fail and leave nothing, as on a full disk; what waited for them is not sent. */
+  failWrites(): void {
+    this.pendingWrites.length = 0
+    this.core.reportWriteFailed()
+  }
+
   /** Takes every Ready and completes every write, until nothing is left to do. */
   settle(): void {
     this.takeReadies()
