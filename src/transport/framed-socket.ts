@@ -23,6 +23,8 @@ export interface FramedSocketUser {
 /** A connection that carries frames in both directions: what peers, clients and servers have in common. */
 export class FramedSocket {
   readonly writer: FrameWriter
+  /** Resolves when the operating system has let go of it. */
+  readonly whenClosed: Promise<void>
   readonly #socket: net.Socket
   readonly #timers: Timers
   readonly #reader: FrameReader
@@ -41,7 +43,12 @@ export class FramedSocket {
     this.#reader = new FrameReader(controlBytesMax, (body) => this.#dispatch(body))
     socket.on('data', (chunk: Buffer) => this.#receive(chunk))
     socket.on('error', (cause) => this.close(connectionLost(cause.message, cause)))
-    socket.on('close', () => this.close(connectionLost('the other side closed it')))
+    this.whenClosed = new Promise((resolve) => {
+      socket.on('close', () => {
+        this.close(connectionLost('the other side closed it'))
+        resolve()
+      })
+    })
   }
 
   get closed(): boolean {

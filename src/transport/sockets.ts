@@ -10,9 +10,11 @@ export interface Address {
   readonly port: number
 }
 
+const addressPattern = /^(?:\[([^\]]+)\]|([^:[\]]+)):(\d{1,5})$/
+
 /** Reads `host:port`; an IPv6 host stands in brackets. @throws ERR_INVALID_ARGUMENT */
 export function parseAddress(text: string): Address {
-  const match = /^(?:\[([^\]]+)\]|([^:[\]]+)):(\d{1,5})$/.exec(text)
+  const match = addressPattern.exec(text)
   const host = match?.[1] ?? match?.[2]
   const port = Number(match?.[3])
   if (host !== undefined && port <= 65_535) return { host, port }
@@ -20,6 +22,10 @@ export function parseAddress(text: string): Address {
     fields: { address: text },
   })
 }
+
+/** Whether parseAddress takes it. */
+export const isAddress = (text: string): boolean =>
+  Number(addressPattern.exec(text)?.[3] ?? Infinity) <= 65_535
 
 /** The reverse of parseAddress. */
 export const formatAddress = ({ host, port }: Address): string =>
