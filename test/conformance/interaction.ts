@@ -93,15 +93,16 @@ export class Interaction {
 
   #deliverMessages(directive: Directive): void {
     let count = 0
-    for (const { key, values } of directive.args) {
-      if (key === 'drop') for (const id of values) count += this.#drop(Number(id))
-      else count += this.#deliver(Number(key), '')
+    const kind = argument(directive, 'type')?.[0] ?? ''
+    for (const { key, values } of directive.args.filter((candidate) => candidate.key !== 'type')) {
+      if (key === 'drop') for (const id of values) count += this.#drop(Number(id), kind)
+      else count += this.#deliver(Number(key), { kind, indent: '' })
     }
     if (count === 0) this.#output.push('no messages')
   }
 
-  #deliver(id: number, indent: string): number {
-    const parcels = this.#takeParcels(id)
+  #deliver(id: number, { kind, indent }: { kind: string; indent: string }): number {
+    const parcels = this.#takeParcels(id, kind)
     for (const { text, arrive } of parcels) {
       this.#print(text, indent)
       arrive(this.#nodeOf(id).core)
@@ -109,15 +110,18 @@ export class Interaction {
     return parcels.length
   }
 
-  #drop(id: number): number {
-    const parcels = this.#takeParcels(id)
+  #drop(id: number, kind: string): number {
+    const parcels = this.#takeParcels(id, kind)
     for (const { text } of parcels) this.#output.push(`dropped: ${text}`)
     return parcels.length
   }
 
-  #takeParcels(id: number): Parcel[] {
-    const taken = this.#parcels.filter(({ to }) => to === id)
-    this.#parcels = this.#parcels.filter(({ to }) => to !== id)
+  /** Takes what is on its way to a node: all of it, or the messages of one kind. */
+  #takeParcels(id: number, kind: string): Parcel[] {
+    const isTaken = ({ to, text }: Parcel): boolean =>
+      to === id && (kind === '' || text.split(' ')[1] === kind)
+    const taken = this.#parcels.filter(isTaken)
+    this.#parcels = this.#parcels.filter((parcel) => !isTaken(parcel))
     return taken
   }
 
@@ -175,7 +179,7 @@ export class Interaction {
       for (const { id } of nodes) {
         if (!this.#parcels.some(({ to }) => to === id)) continue
         this.#output.push(`> ${id} receiving messages`)
-        this.#deliver(id, '  ')
+        this.#deliver(id, { kind: '', indent: '  ' })
       }
       for (const thread of ['append', 'apply'] as const) this.#drainThread(nodes, thread)
       moved = this.#output.length > before

@@ -110,7 +110,9 @@ function durabilityReport(core: Core, ready: Ready): Parcel[] {
 const acknowledgeWith =
   ({ acknowledgement }: Ready) =>
   (core: Core): void => {
-    if (acknowledgement !== undefined) core.acknowledge(acknowledgement)
+    // The scripts' own core ignores answers of earlier terms and waits for a later write to vouch for the entries.
+    if (acknowledgement === undefined || acknowledgement.term < core.status().term) return
+    core.acknowledge(acknowledgement)
   }
 
 /** The range first..last of a log that starts after `snapshotIndex`. */
