@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { Client } from '../client.js'
 import { ClustorError } from '../base/errors.js'
+import { Client } from '../client.js'
 
 /** What one node says about a partition, or why it says nothing. */
 export type NodeView = ReachedNode | UnreachedNode
@@ -100,7 +100,7 @@ async function viewNode(
       requestTimeoutMs: probeTimeoutMs,
       signal: limited,
     })
-    return readNodeView(endpoint, partition, await client.status({ signal: limited }))
+    return readNode(endpoint, partition, await client.status({ signal: limited }))
   } catch (error) {
     signal.throwIfAborted()
     const code = error instanceof ClustorError ? error.code : 'ERR_INTERNAL'
@@ -111,4 +111,42 @@ async function viewNode(
       reason: error instanceof Error ? error.message : String(error),
     }
   }
+}
+
+/** Reads what a node says of itself.
+ *  @throws ERR_PARTITION_UNKNOWN when it does not hold the partition; ERR_PROTOCOL when it says something else. */
+function readNode(endpoint: string, partition: string, status: unknown): ReachedNode {
+  const { node, partitions } = status as Record<string, unknown>
+  const details = Array.isArray(partitions)
+    ? partitions.find((candidate) => isRecord(candidate) && candidate.partition === partition)
+    : undefined
+  if (typeof node !== 'string' || !isRecord(details)) throw unknownPartition(endpoint, partition)
+  const { role, leader } = details
+  const index = (name: string): number => {
+    const value = details[name]
+    if (typeof value === 'number') return value
+    throw new ClustorError('ERR_PROTOCOL', `${endpoint} sent a status without ${name}`)
+  }
+  return {
+    reachable: true,
+    endpoint,
+    nodeId: node,
+    role: typeof role === 'string' ? role : 'unknown',
+    leader: typeof leader === 'string' ? leader : null,
+    term: index('term'),
+    lastIndex: index('lastIndex'),
+    durableIndex: index('durableIndex'),
+    commitIndex: index('commitIndex'),
+    appliedIndex: index('appliedIndex'),
+    details,
+  }
+}
+
+function unknownPartition(endpoint: string, partition: string): ClustorError {
+  const message = `${endpoint} does not hold partition ${partition}`
+  return new ClustorError('ERR_PARTITION_UNKNOWN', message, { fields: { endpoint, partition } })
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

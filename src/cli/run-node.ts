@@ -1,7 +1,8 @@
 import { rm, rmdir } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { KeyValueMachine, Node } from '../index.js'
 import type { NodeConfig } from '../config/node-config.js'
+import type { ClustorError, NodeOptions } from '../index.js'
+import { KeyValueMachine, Node } from '../index.js'
 import type { CommandContext } from './context.js'
 
 /** How the node ends besides by a signal. */
@@ -35,18 +36,36 @@ async function serve(
   context: CommandContext,
   parentGone: Promise<void> | null,
 ): Promise<void> {
-  const node = await Node.open(config)
+  const node = await Node.open(nodeOptions(config, problemPrinter(context)))
   try {
     for (const name of config.partitions) {
       await node.openPartition(name, { stateMachine: () => new KeyValueMachine() })
     }
-    const { cluster, nodeId, listen, clientListen } = config
+    const { cluster, node: nodeId, listen, clientListen } = node.status()
     if (json) context.output.json({ event: 'listening', cluster, nodeId, listen, clientListen })
     else
       context.output.line(`node ${nodeId} of ${cluster}: nodes ${listen}, clients ${clientListen}`)
     await Promise.race([context.stopped(), ...(parentGone === null ? [] : [parentGone])])
   } finally {
     await node.close()
+  }
+}
+
+function nodeOptions(
+  { members, partitions: _, options, ...settings }: NodeConfig,
+  onProblem: (error: ClustorError) => void,
+): NodeOptions {
+  const named = members.map(({ name, ...addresses }) => [name, addresses] as const)
+  return { ...options, ...settings, members: Object.fromEntries(named), onProblem }
+}
+
+/** Prints what goes wrong. A problem that comes again and again, such as a peer of another cluster, is said once. */
+function problemPrinter({ output }: CommandContext): (error: ClustorError) => void {
+  let last = ''
+  return ({ code, message }) => {
+    const text = `${message} (${code})`
+    if (text !== last) output.note(text)
+    last = text
   }
 }
 
