@@ -6,17 +6,12 @@
 #include <string>
 
 #include "check.h"
+#include "crash_model.h"
 #include "log_fixture.h"
 
 namespace clustor::test {
 
 namespace {
-
-// The log as it must be after each write, in submission order.
-struct State {
-  HardState hard_state;
-  std::vector<Entry> entries;  // From index 1.
-};
 
 // Submits random writes and remembers the state after each.
 class Workload {
@@ -94,28 +89,6 @@ class Workload {
   uint64_t prefix_ = 1;  // Entries below may be gone.
 };
 
-bool Matches(const State& state, const RecoveryReport& found, const std::vector<Entry>& entries) {
-  if (!(found.hard_state == state.hard_state)) return false;
-  if (found.entries.last_index != state.entries.size()) return false;
-  const uint64_t first = found.entries.first_index;
-  for (size_t i = 0; i < entries.size(); ++i) {
-    if (!(entries[i] == state.entries[first - 1 + i])) return false;
-  }
-  return true;
-}
-
-// W3: what is found is the state after a write at or past the last completed one. Returns which, or
-// nothing when there is none.
-std::optional<size_t> Judge(const Workload& workload, uint64_t completed, LogFixture* log) {
-  const RecoveryReport& found = log->log->recovery();
-  if (found.entries.first_index > workload.prefix()) return std::nullopt;
-  const std::vector<Entry> entries = log->ReadAll();
-  for (size_t i = completed; i < workload.states().size(); ++i) {
-    if (Matches(workload.states()[i], found, entries)) return i;
-  }
-  return std::nullopt;
-}
-
 LogOptions OptionsFor(uint64_t seed) {
   LogOptions options = SmallOptions();
   options.durability = seed % 2 == 0 ? Durability::kGroup : Durability::kStrict;
@@ -146,7 +119,8 @@ bool RunSeed(uint64_t seed) {
       Fail(__FILE__, __LINE__, Describe(log.open_status));
       return false;
     }
-    const std::optional<size_t> found = Judge(workload, completed, &log);
+    const std::optional<size_t> found =
+        Judge(workload.states(), completed, workload.prefix(), &log);
     if (!found) return false;
     workload.Continue(workload.states()[*found]);
   }

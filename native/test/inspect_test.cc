@@ -29,8 +29,7 @@ TEST(Dump, ListsSegmentsBlocksRecordsAndLedger) {
   CHECK_OK(log.Append({{2, 1, "abc"}, {2, 0, ""}}));
   CHECK_OK(log.Replace(2, {}));
 
-  StatusOr<std::unique_ptr<DumpIterator>> dump =
-      DumpIterator::Open(log.env.get(), kDirectory, "");
+  StatusOr<std::unique_ptr<DumpIterator>> dump = DumpIterator::Open(log.env.get(), kDirectory, "");
   CHECK_OK(dump.status());
   std::string seen;
   for (;;) {
@@ -51,8 +50,7 @@ TEST(Dump, SaysWhereAFileStopsVerifying) {
   CHECK_OK(log.Append("def"));
   log.FlipBit(log.SegmentPath(1), 8192 + 120);
 
-  StatusOr<std::unique_ptr<DumpIterator>> dump =
-      DumpIterator::Open(log.env.get(), kDirectory, "");
+  StatusOr<std::unique_ptr<DumpIterator>> dump = DumpIterator::Open(log.env.get(), kDirectory, "");
   CHECK_OK(dump.status());
   uint64_t invalid_offset = 0;
   for (;;) {
