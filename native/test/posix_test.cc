@@ -1,0 +1,221 @@
+// The log on the real file system, with threads.
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <cstdlib>
+#include <string>
+
+#include "base/mutex.h"
+#include "check.h"
+#include "log_fixture.h"
+#include "os/raw_bench.h"
+#include "os/thread.h"
+#include "wal/inspect.h"
+
+namespace clustor::test {
+
+namespace {
+
+// A directory of its own, removed at the end.
+class TemporaryDirectory {
+ public:
+  TemporaryDirectory() {
+    char pattern[] = "/var/tmp/clustor-test-XXXXXX";
+    const char* made = mkdtemp(pattern);
+    path_ = made == nullptr ? "" : made;
+  }
+  ~TemporaryDirectory() { Remove(path_); }
+
+  const std::string& path() const { return path_; }
+
+ private:
+  static void Remove(const std::string& directory) {
+    const StatusOr<std::vector<std::string>> names = PosixEnv()->ListDirectory(directory);
+    if (!names.ok()) return;
+    for (const std::string& name : *names) {
+      const std::string path = directory + "/" + name;
+      if (unlink(path.c_str()) != 0) Remove(path);
+    }
+    rmdir(directory.c_str());
+  }
+
+  std::string path_;
+};
+
+// Lets a test wait for a write.
+class WaitingSink final : public CompletionSink {
+ public:
+  void OnComplete(Completion completion) override {
+    const MutexLock lock(&mutex_);
+    if (completion.status.ok()) completed_ = completion.through_sequence;
+    through_ = completion.through_sequence;
+    changed_.Broadcast();
+  }
+  uint64_t WaitFor(uint64_t sequence) {
+    const MutexLock lock(&mutex_);
+    while (through_ < sequence) changed_.Wait(&mutex_);
+    return completed_;
+  }
+
+ private:
+  Mutex mutex_;
+  CondVar changed_;
+  uint64_t through_ GUARDED_BY(mutex_) = 0;
+  uint64_t completed_ GUARDED_BY(mutex_) = 0;
+};
+
+LogOptions OptionsIn(const TemporaryDirectory& directory) {
+  LogOptions options;
+  options.directory = directory.path() + "/p";
+  options.identity = {"c1", "orders", 1, 0};
+  options.durability = Durability::kGroup;
+  options.segment_bytes_max = 256 << 10;
+  options.ledger_bytes_max = 16 << 10;
+  return options;
+}
+
+}  // namespace
+
+TEST(PosixEnv, ContinuesShortWritesAndReportsTheErrorBehindThem) {
+  TemporaryDirectory directory;
+  auto file = PosixEnv()->OpenFile(directory.path() + "/f", OpenMode::kCreate);
+  CHECK_OK(file.status());
+  signal(SIGXFSZ, SIG_IGN);
+  rlimit before;
+  getrlimit(RLIMIT_FSIZE, &before);
+  const rlimit small{4'096, before.rlim_max};
+  setrlimit(RLIMIT_FSIZE, &small);
+  const std::vector<std::byte> bytes(10'000, std::byte{1});
+
+  const Status status = (*file)->WriteAt(0, bytes);
+  setrlimit(RLIMIT_FSIZE, &before);
+
+  CHECK_EQ(status.code(), StatusCode::kIo);
+  CHECK_EQ(status.details().os_errno, EFBIG);
+  CHECK_EQ(status.details().syscall, std::string("pwrite"));
+  CHECK_EQ((*file)->Bytes().value(), 4'096u);
+}
+
+TEST(PosixEnv, LocksOncePerOpenAndNamesThePid) {
+  TemporaryDirectory directory;
+  const std::string path = directory.path() + "/LOCK";
+  auto lock = PosixEnv()->LockFile(path);
+  CHECK_OK(lock.status());
+
+  const auto second = PosixEnv()->LockFile(path);
+
+  CHECK_EQ(second.status().code(), StatusCode::kLocked);
+  CHECK_EQ(second.status().details().owner_pid, static_cast<int64_t>(getpid()));
+  CHECK(PosixEnv()->IsLocked(path).value());
+  lock->reset();
+  CHECK(!PosixEnv()->IsLocked(path).value());
+  CHECK_OK(PosixEnv()->LockFile(path).status());
+}
+
+// Rotations, ledger switches, spares, readers and cuts at once.
+TEST(PosixLog, CommitsFromAPoolWhileOthersReadAndCut) {
+  TemporaryDirectory directory;
+  CommitterPool pool({.threads = 2, .spin_us_max = 50});
+  WaitingSink sink;
+  auto opened = Log::Open(PosixEnv(), OptionsIn(directory), &pool, &sink);
+  CHECK_OK(opened.status());
+  Log* log = opened->get();
+  struct Reading {
+    Log* log;
+    std::atomic<bool> stop{false};
+    std::atomic<uint64_t> read{0};
+    std::atomic<bool> failed{false};
+  } reading{.log = log};
+  Thread reader;
+  CHECK(reader.Start(
+      [](void* argument) -> void* {
+        auto* r = static_cast<Reading*>(argument);
+        while (!r->stop.load()) {
+          const LogStats stats = r->log->Stats();
+          if (stats.last_index < stats.first_index) continue;
+          const auto got = r->log->Read(stats.first_index, stats.last_index, 50'000);
+          if (got.ok()) {
+            r->read.fetch_add(got->range.byte_lengths.size());
+          } else if (got.status().code() != StatusCode::kIndexCompacted) {
+            Fail(__FILE__, __LINE__, Describe(got.status()));
+            r->failed.store(true);
+          }
+        }
+        return nullptr;
+      },
+      &reading));
+
+  uint64_t sequence = 0;
+  for (uint64_t i = 1; i <= 2'000; ++i) {
+    sequence = log->Submit(Frames(i, {{1, 0, std::string(500, 'x')}}));
+    if (i % 16 == 0) CHECK_EQ(sink.WaitFor(sequence), sequence);
+    if (i % 500 == 0) CHECK_OK(log->TruncatePrefix(i - 200));
+  }
+  CHECK_EQ(sink.WaitFor(sequence), sequence);
+  reading.stop.store(true);
+  reader.Join();
+
+  CHECK(!reading.failed.load());
+  CHECK(reading.read.load() > 0);
+  const LogStats stats = log->Stats();
+  CHECK_EQ(stats.last_index, 2'000u);
+  CHECK(stats.rotations > 2);
+  CHECK(stats.first_index > 1);
+  CHECK_EQ(stats.stages.sync.count, stats.blocks);
+  CHECK_OK(log->Close());
+  const auto verified = VerifyDirectory(PosixEnv(), directory.path() + "/p", "");
+  CHECK_OK(verified.status());
+  CHECK_OK(verified->verdict);
+  CHECK_EQ(verified->recovery.entries.last_index, 2'000u);
+}
+
+TEST(PosixLog, SharesAPoolWithOtherLogs) {
+  TemporaryDirectory directories[6];
+  WaitingSink sinks[6];
+  CommitterPool pool({.threads = 3, .spin_us_max = 50});
+  std::vector<std::unique_ptr<Log>> logs;
+  for (size_t i = 0; i < 6; ++i) {
+    auto log = Log::Open(PosixEnv(), OptionsIn(directories[i]), &pool, &sinks[i]);
+    CHECK_OK(log.status());
+    logs.push_back(std::move(*log));
+  }
+
+  for (uint64_t n = 1; n <= 100; ++n) {
+    for (auto& log : logs) CHECK_EQ(log->Submit(Frames(n, {{1, 0, "entry"}})), n);
+  }
+
+  for (size_t i = 0; i < 6; ++i) CHECK_EQ(sinks[i].WaitFor(100), 100u);
+  // Closing with writes on their way commits them.
+  for (size_t i = 0; i < 6; ++i) {
+    logs[i]->Submit(Frames(101, {{1, 0, "last"}}));
+    CHECK_OK(logs[i]->Close());
+    CHECK_EQ(sinks[i].WaitFor(101), 101u);
+  }
+}
+
+TEST(RawBench, MeasuresEveryMethod) {
+  TemporaryDirectory directory;
+  for (const RawBenchMethod method :
+       {RawBenchMethod::kSinglePreallocated, RawBenchMethod::kSingleExtending,
+        RawBenchMethod::kTwoOrdered, RawBenchMethod::kTwoParallel}) {
+    RawBenchOptions options;
+    options.directory = directory.path();
+    options.method = method;
+    options.operations = 20;
+
+    const auto latencies = RunRawBench(options);
+
+    CHECK_OK(latencies.status());
+    CHECK_EQ(latencies->size(), 20u);
+    for (const uint64_t latency : *latencies) CHECK(latency > 0);
+  }
+  CHECK(PosixEnv()->ListDirectory(directory.path())->empty());
+  CHECK_EQ(RunRawBench({.directory = directory.path(), .operations = 0}).status().code(),
+           StatusCode::kInvalidArgument);
+}
+
+}  // namespace clustor::test
