@@ -119,7 +119,7 @@ export class Applier {
     const { stamp, payload } = decodeCommand(bytes)
     let answer: Answer
     if (stamp === null) {
-      answer = { result: undefined }
+      answer = { index, result: undefined }
     } else {
       const evaluation = this.#sessions.evaluate(index, stamp)
       if (evaluation.kind !== 'apply') {
@@ -137,7 +137,7 @@ export class Applier {
     const command = decodeSessionCommand(bytes)
     if (command.kind === 'open-session') this.#sessions.open(index, command.limits)
     else this.#sessions.close(command.session)
-    return { result: undefined }
+    return { index, result: undefined }
   }
 
   #runMachine(plan: Plan, range: EntryRange): readonly unknown[] | Promise<readonly unknown[]> {

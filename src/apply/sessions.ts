@@ -14,6 +14,8 @@ export const answersTotalMax = 1_000_000
 
 /** The place of an answer: it is filled when the state machine has run, and read by retries from then on. */
 export interface Answer {
+  /** Where the proposal was applied; a retry is answered with the same index. */
+  readonly index: LogIndex
   result: unknown
 }
 
@@ -36,8 +38,8 @@ export interface SessionRecord {
   readonly answersMax: number
   readonly lastUsedIndex: LogIndex
   readonly lastSequence: number
-  /** Results of the last `results.length` sequences. */
-  readonly results: readonly unknown[]
+  /** Of the last `answers.length` sequences. */
+  readonly answers: readonly Readonly<Answer>[]
 }
 
 interface Session {
@@ -50,9 +52,6 @@ interface Session {
   forgottenCount: number
 }
 
-/** The answer of a retry whose answer the client has said to have: nobody waits for it. */
-const forgottenAnswer: Answer = Object.freeze({ result: undefined })
-
 /** The session table of one partition. */
 export class SessionTable {
   readonly #sessions = new Map<LogIndex, Session>()
@@ -62,7 +61,7 @@ export class SessionTable {
   static restore(records: readonly SessionRecord[]): SessionTable {
     const table = new SessionTable()
     for (const record of records) {
-      const answers = record.results.map((result) => ({ result }))
+      const answers = record.answers.map((answer) => ({ ...answer }))
       table.#sessions.set(record.session, {
         answersMax: record.answersMax,
         lastUsedIndex: record.lastUsedIndex,
@@ -105,13 +104,13 @@ export class SessionTable {
     session.lastUsedIndex = index
     this.#forget(session, stamp.acknowledgedSequence)
     if (stamp.sequence <= session.lastSequence) {
-      return { kind: 'duplicate', answer: answerOf(session, stamp.sequence) }
+      return { kind: 'duplicate', answer: answerOf(session, stamp.sequence, index) }
     }
     if (stamp.sequence > session.lastSequence + 1) {
       return { kind: 'gap', expectedSequence: session.lastSequence + 1 }
     }
     if (keptCount(session) >= session.answersMax) return { kind: 'window-full' }
-    return { kind: 'apply', answer: this.#remember(session) }
+    return { kind: 'apply', answer: this.#remember(session, index) }
   }
 
   /** The table as data, in the order of session ids. Answers must be filled. */
@@ -123,12 +122,12 @@ export class SessionTable {
         answersMax: state.answersMax,
         lastUsedIndex: state.lastUsedIndex,
         lastSequence: state.lastSequence,
-        results: state.answers.slice(state.forgottenCount).map((answer) => answer?.result),
+        answers: state.answers.flatMap((answer) => answer ?? []),
       }))
   }
 
-  #remember(session: Session): Answer {
-    const answer: Answer = { result: undefined }
+  #remember(session: Session, index: LogIndex): Answer {
+    const answer: Answer = { index, result: undefined }
     session.answers.push(answer)
     session.lastSequence += 1
     this.#answerCount += 1
@@ -164,9 +163,10 @@ export class SessionTable {
   }
 }
 
-function answerOf(session: Session, sequence: number): Answer {
+/** The kept answer; without a result for a retry whose answer the client has said to have: nobody waits for it. */
+function answerOf(session: Session, sequence: number, index: LogIndex): Answer {
   const position = session.answers.length - 1 - (session.lastSequence - sequence)
-  return session.answers[position] ?? forgottenAnswer
+  return session.answers[position] ?? { index, result: undefined }
 }
 
 function keptCount(session: Session | undefined): number {

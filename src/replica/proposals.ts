@@ -10,7 +10,9 @@ import { frameOverheadBytes } from '../wal/frames.js'
 
 /** What a committed and applied proposal gives. */
 export interface ProposeResult {
+  /** Where it was applied: for a retry within a session, the index of the first time. */
   readonly index: LogIndex
+  /** The term of the entry that brought this answer. */
   readonly term: Term
   /** What the state machine returned for the entry; undefined for session commands. */
   readonly result: unknown
@@ -240,7 +242,7 @@ export class ProposalQueue {
       const fields = { index: proposal.index, term }
       this.#reject(proposal, new ClustorError(refusal.code, refusal.message, { fields }))
     } else {
-      const { index } = proposal
+      const index = answer?.index ?? proposal.index
       this.#release(proposal)?.resolve({ index, term, result: answer?.result })
     }
   }

@@ -44,31 +44,31 @@ const cases: {
     name: 'the first sequence is 1',
     ran: 0,
     when: { sequence: 1 },
-    expected: { kind: 'apply', answer: { result: 'r1' } },
+    expected: { kind: 'apply', answer: { index: asIndex(101), result: 'r1' } },
   },
   {
     name: 'the next sequence runs',
     ran: 2,
     when: { sequence: 3 },
-    expected: { kind: 'apply', answer: { result: 'r3' } },
+    expected: { kind: 'apply', answer: { index: asIndex(103), result: 'r3' } },
   },
   {
     name: 'the newest sequence again is a duplicate with its result',
     ran: 2,
-    when: { sequence: 2 },
-    expected: { kind: 'duplicate', answer: { result: 'r2' } },
+    when: { sequence: 2, index: 500 },
+    expected: { kind: 'duplicate', answer: { index: asIndex(102), result: 'r2' } },
   },
   {
     name: 'an older sequence is a duplicate with its own result',
     ran: 3,
-    when: { sequence: 1 },
-    expected: { kind: 'duplicate', answer: { result: 'r1' } },
+    when: { sequence: 1, index: 500 },
+    expected: { kind: 'duplicate', answer: { index: asIndex(101), result: 'r1' } },
   },
   {
     name: 'an acknowledged sequence is a duplicate whose result is gone',
     ran: 3,
-    when: { sequence: 2, acknowledged: 2 },
-    expected: { kind: 'duplicate', answer: { result: undefined } },
+    when: { sequence: 2, acknowledged: 2, index: 500 },
+    expected: { kind: 'duplicate', answer: { index: asIndex(500), result: undefined } },
   },
   {
     name: 'a sequence beyond the next one is a gap',
@@ -86,13 +86,13 @@ const cases: {
     name: 'acknowledging makes room for the proposal that carries the acknowledgement',
     ran: 4,
     when: { sequence: 5, acknowledged: 1 },
-    expected: { kind: 'apply', answer: { result: 'r5' } },
+    expected: { kind: 'apply', answer: { index: asIndex(105), result: 'r5' } },
   },
   {
     name: 'acknowledging more than ever ran does not reach into the future',
     ran: 1,
     when: { sequence: 2, acknowledged: 99 },
-    expected: { kind: 'apply', answer: { result: 'r2' } },
+    expected: { kind: 'apply', answer: { index: asIndex(102), result: 'r2' } },
   },
 ]
 
@@ -163,7 +163,10 @@ test('L06: a table rebuilt from its records decides as before', (t) => {
   const rebuilt = SessionTable.restore(table.records())
 
   t.deepEqual(rebuilt.records(), table.records())
-  t.deepEqual(run(rebuilt, { sequence: 2 }), { kind: 'duplicate', answer: { result: 'r2' } })
+  t.deepEqual(run(rebuilt, { sequence: 2 }), {
+    kind: 'duplicate',
+    answer: { index: asIndex(102), result: 'r2' },
+  })
   t.deepEqual(run(rebuilt, { sequence: 5 }), { kind: 'gap', expectedSequence: 4 })
   t.is(run(rebuilt, { sequence: 4 }).kind, 'apply')
 })
@@ -176,8 +179,11 @@ test('answers of a long session are let go as they are acknowledged', (t) => {
   }
 
   t.deepEqual(
-    table.records().map(({ results }) => results),
-    [['r1000']],
+    table.records().map(({ answers }) => answers.length),
+    [1],
   )
-  t.deepEqual(run(table, { sequence: 1_000 }), { kind: 'duplicate', answer: { result: 'r1000' } })
+  t.deepEqual(run(table, { sequence: 1_000 }), {
+    kind: 'duplicate',
+    answer: { index: asIndex(1_100), result: 'r1000' },
+  })
 })

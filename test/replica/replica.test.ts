@@ -96,6 +96,7 @@ test('R14, L06: a session retry after a leader change is applied once, with the 
   await answered(cluster, retry, next)
 
   t.deepEqual(retry.result?.result, first.result?.result)
+  t.is(retry.result?.index, first.result?.index)
   t.deepEqual(cluster.node(leader).machine.texts, ['once', 'twice'])
   await cluster.restart(1)
   await cluster.until('settled', () => cluster.isSettled())
