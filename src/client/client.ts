@@ -113,7 +113,7 @@ export class Client {
    *  ERR_SESSION_EXPIRED (outcome unknown for what was under way); ERR_TOO_LARGE; ERR_BUSY when inflightRequestsMax or
    *  inflightRequestBytesMax are used up; ERR_CLOSED. */
   propose(partition: string, payload: Uint8Array, options: CallOptions = {}): Promise<Proposed> {
-    return this.#access(partition).session.propose(payload.slice(), options)
+    return this.#access(partition).session.propose(Buffer.from(payload), options)
   }
 
   /** Asks a partition's state machine, through its `query`. The bytes must not change until the answer is there.
