@@ -73,15 +73,20 @@ async function liveAndDie({ directory, options, random }: Victim): Promise<Entri
     log: options,
   }
   const child = startFixture(program, [JSON.stringify(settings)])
+  const closed = once(child, 'close')
   const chunks: Buffer[] = []
+  const complaints: Buffer[] = []
   const pipe = child.stdio[reportPipe] as Readable
   pipe.on('data', (chunk: Buffer) => chunks.push(chunk))
+  child.stderr?.on('data', (chunk: Buffer) => complaints.push(chunk))
   // Some die before they have started, in the middle of opening or recovering.
   const duringStart = integerBetween(random, 1, 8) === 1
-  if (!duringStart) await Promise.race([once(pipe, 'data'), once(child, 'close')])
+  if (!duringStart) await Promise.race([once(pipe, 'data'), closed])
   await sleep(integerBetween(random, 0, 60))
   child.kill('SIGKILL')
-  await once(child, 'close')
+  const [, signal] = (await closed) as [number | null, string | null]
+  if (signal !== 'SIGKILL')
+    throw new Error(`died by itself: ${Buffer.concat(complaints).toString()}`)
   return toEntries(Buffer.concat(chunks))
 }
 
