@@ -59,6 +59,10 @@ export class ClustorSystem implements LoadedSystem {
     return system
   }
 
+  get pids(): readonly number[] {
+    return this.#cluster.pids
+  }
+
   async load(shape: LoadShape, signal: AbortSignal): Promise<LoadSample> {
     const connections = Math.min(this.#plan.connections, shape.clients)
     while (this.#clients.length < connections) {
@@ -81,7 +85,7 @@ export class ClustorSystem implements LoadedSystem {
       request: put,
       signal,
       onMeasured: (edge) => {
-        const used = cpuSecondsOf(this.#cluster.pids)
+        const used = cpuSecondsOf(this.pids)
         cpuSeconds = edge === 'begin' ? used : used - cpuSeconds
       },
     })
@@ -91,7 +95,7 @@ export class ClustorSystem implements LoadedSystem {
       p50Us: result.p50Us,
       p99Us: result.p99Us,
       serverCpuUs: (cpuSeconds * 1e6) / Math.max(1, result.operations),
-      serverBytes: residentBytesOf(this.#cluster.pids),
+      serverBytes: residentBytesOf(this.pids),
     }
   }
 

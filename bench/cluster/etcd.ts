@@ -77,12 +77,12 @@ export class EtcdSystem implements LoadedSystem {
     const log = join(this.#directory, 'h2load.log')
     await writeFile(request, putRequest(shape.payloadBytes))
     await rm(log, { force: true })
-    const cpuBefore = cpuSecondsOf(this.#pids)
+    const cpuBefore = cpuSecondsOf(this.pids)
     const putsBefore = await this.#revision()
     const { stdout } = await run('h2load', h2loadArguments(shape, request, log, this.#leader), {
       signal,
     })
-    const cpuSeconds = cpuSecondsOf(this.#pids) - cpuBefore
+    const cpuSeconds = cpuSecondsOf(this.pids) - cpuBefore
     const puts = (await this.#revision()) - putsBefore
     const [, succeeded = '0', failed = '0'] = /(\d+) succeeded, (\d+) failed/.exec(stdout) ?? []
     const latencies = (await readFile(log, 'utf8')).trimEnd().split('\n').map(durationUs)
@@ -94,7 +94,7 @@ export class EtcdSystem implements LoadedSystem {
       p99Us: percentile(latencies, 0.99),
       // The revision counts every put, those of the warm-up too, and so does the CPU time.
       serverCpuUs: (cpuSeconds * 1e6) / Math.max(1, puts),
-      serverBytes: residentBytesOf(this.#pids),
+      serverBytes: residentBytesOf(this.pids),
     }
   }
 
@@ -103,7 +103,7 @@ export class EtcdSystem implements LoadedSystem {
     await rm(this.#directory, { recursive: true, force: true })
   }
 
-  get #pids(): number[] {
+  get pids(): readonly number[] {
     return this.#children.flatMap(({ pid }) => (pid === undefined ? [] : [pid]))
   }
 

@@ -9,6 +9,9 @@ export interface ReportTable {
   readonly rows: readonly (readonly string[])[]
 }
 
+/** Above this the machine was not quiet. */
+const otherCoresMax = 0.3
+
 /** The report for people: what was measured where, then figures with units, then ratios. */
 export function formatReport(report: ClusterReport): { notes: string[]; tables: ReportTable[] } {
   const { payloadBytes, rounds, seconds, nodeFlags } = report.settings
@@ -16,6 +19,11 @@ export function formatReport(report: ClusterReport): { notes: string[]; tables: 
     formatMachine(report.machine),
     `three processes on loopback, puts of ${payloadBytes} B, ${rounds} rounds of ${seconds} s, ` +
       `node flags: ${nodeFlags.join(' ') || 'none'}`,
+    ...(report.figures.some(({ otherCores }) => otherCores.median > otherCoresMax)
+      ? [
+          `Other processes used more than ${otherCoresMax} cores: expect better figures when they do not.`,
+        ]
+      : []),
     ...(report.machine.fileSystem === 'tmpfs'
       ? ['The data directory is on tmpfs, where a sync costs nothing: choose another with --dir.']
       : []),
@@ -37,6 +45,7 @@ function figuresTable(figures: readonly ClusterFigures[]): ReportTable {
       'server CPU µs/put',
       'RSS MiB',
       'failed',
+      'other cores',
     ],
     rows: figures.map((row) => [
       row.system,
@@ -47,6 +56,7 @@ function figuresTable(figures: readonly ClusterFigures[]): ReportTable {
       row.serverCpuUsPerPut.median.toFixed(1),
       (row.serverBytes.median / 2 ** 20).toFixed(0),
       String(row.failed),
+      row.otherCores.median.toFixed(2),
     ]),
   }
 }

@@ -11,11 +11,29 @@ export function residentBytesOf(pids: readonly number[]): number {
   return sum(pids.map(residentKilobytes)) * 1024
 }
 
-// utime and stime are fields 14 and 15 of /proc/PID/stat; the name in field 2 may hold spaces, so count from its end.
+/** CPU seconds of this process and of its ended children. */
+export function ownCpuSeconds(): number {
+  const [user = 0, system = 0, childUser = 0, childSystem = 0] = statTicks('self')
+  return (user + system + childUser + childSystem) / ticksPerSecond()
+}
+
+/** CPU seconds that all processes of the machine have used together since it started. */
+export function machineCpuSeconds(): number {
+  const [line = ''] = read('/proc/stat').split('\n')
+  // user nice system idle iowait irq softirq steal; idle and iowait are no use of a CPU.
+  const ticks = line.split(/\s+/).slice(1, 9).map(Number)
+  return sum(ticks.filter((_, position) => position !== 3 && position !== 4)) / ticksPerSecond()
+}
+
 function cpuTicks(pid: number): number {
+  const [user = 0, system = 0] = statTicks(String(pid))
+  return user + system
+}
+
+// utime, stime, cutime, cstime: fields 14 to 17 of /proc/PID/stat. The name in field 2 may hold spaces, so count from its end.
+function statTicks(pid: string): number[] {
   const [, fields = ''] = /\) (.*)$/s.exec(read(`/proc/${pid}/stat`)) ?? []
-  const [userTicks, systemTicks] = fields.split(' ').slice(11, 13).map(Number)
-  return (userTicks ?? 0) + (systemTicks ?? 0)
+  return fields === '' ? [] : fields.split(' ').slice(11, 15).map(Number)
 }
 
 function residentKilobytes(pid: number): number {

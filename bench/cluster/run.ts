@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { freeAddresses, freePorts } from '../../src/cli/free-ports.js'
 import { ClustorSystem } from './clustor.js'
 import { EtcdSystem } from './etcd.js'
+import { cpuSecondsOf, machineCpuSeconds, ownCpuSeconds } from './processes.js'
 import type { Machine } from './machine.js'
 import { describeMachine } from './machine.js'
 import type { Spread } from './statistics.js'
@@ -35,6 +36,8 @@ export interface ClusterFigures {
   readonly serverCpuUsPerPut: Spread
   readonly serverBytes: Spread
   readonly failed: number
+  /** CPU cores that everything else on the machine used meanwhile. */
+  readonly otherCores: Spread
 }
 
 /** clustor compared with another system: medians of the ratios within each round. */
@@ -70,6 +73,7 @@ interface Sample extends LoadSample {
   readonly loader: string
   readonly clients: number
   readonly round: number
+  readonly otherCores: number
 }
 
 /** Measures three node processes, and the systems to compare with, in interleaved rounds: only ratios within a round
@@ -109,13 +113,37 @@ async function measure(
       const place = `round ${round + 1} of ${bench.rounds}`
       bench.onProgress(`${place}: ${system.name}, ${clients} clients`)
       const { seconds, payloadBytes } = bench
+      const others = new OthersMeter(system)
       const sample = await system.load({ clients, seconds, payloadBytes }, bench.signal)
-      samples.push({ ...sample, system: system.name, loader: system.loader, clients, round })
+      const { name: systemName, loader } = system
+      const otherCores = others.cores()
+      samples.push({ ...sample, system: systemName, loader, clients, round, otherCores })
     }
   } finally {
     await system.stop()
   }
   return samples
+}
+
+/** How busy the machine is with neither the servers nor the load: figures of a busy machine are worth little. */
+class OthersMeter {
+  readonly #system: LoadedSystem
+  readonly #startedAt = performance.now()
+  readonly #before: number
+
+  constructor(system: LoadedSystem) {
+    this.#system = system
+    this.#before = this.#seconds()
+  }
+
+  cores(): number {
+    const elapsed = (performance.now() - this.#startedAt) / 1000
+    return Math.max(0, (this.#seconds() - this.#before) / elapsed)
+  }
+
+  #seconds(): number {
+    return machineCpuSeconds() - ownCpuSeconds() - cpuSecondsOf(this.#system.pids)
+  }
 }
 
 async function start(
@@ -170,6 +198,7 @@ function figuresOf(samples: readonly Sample[]): ClusterFigures {
     serverCpuUsPerPut: of((sample) => sample.serverCpuUs),
     serverBytes: of((sample) => sample.serverBytes),
     failed: samples.reduce((total, sample) => total + sample.failed, 0),
+    otherCores: of((sample) => sample.otherCores),
   }
 }
 

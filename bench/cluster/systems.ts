@@ -21,6 +21,8 @@ export interface LoadSample {
 export interface LoadedSystem {
   readonly name: string
   readonly loader: string
+  /** Ids of the server processes. */
+  readonly pids: readonly number[]
   load(shape: LoadShape, signal: AbortSignal): Promise<LoadSample>
   stop(): Promise<void>
 }

@@ -118,7 +118,7 @@ async function viewNode(
 function readNode(endpoint: string, partition: string, status: unknown): ReachedNode {
   const { node, partitions } = status as Record<string, unknown>
   const details = Array.isArray(partitions)
-    ? partitions.find((candidate) => isRecord(candidate) && candidate.partition === partition)
+    ? (partitions as unknown[]).find((row) => isRecord(row) && row.partition === partition)
     : undefined
   if (typeof node !== 'string' || !isRecord(details)) throw unknownPartition(endpoint, partition)
   const { role, leader } = details

@@ -10,6 +10,7 @@ import { exitCodes } from '../exit-codes.js'
 import { defaultEndpoints, readPositive } from '../flags.js'
 import { freeAddresses, wellKnownOrFreeAddresses } from '../free-ports.js'
 import { LocalCluster } from '../local-cluster.js'
+import type { Output } from '../output.js'
 import { runTour, tourFile } from '../tour.js'
 
 interface DevFlags {
@@ -61,7 +62,8 @@ async function dev(flags: DevFlags, context: CommandContext): Promise<void> {
   const keep = flags.keep === true || flags.data !== undefined
   const directory = await makeDirectory(flags.data)
   const failure = new AbortController()
-  const cluster = await createCluster(directory, keep, flags, context, failure)
+  const remarks = new NodeRemarks(context.output)
+  const cluster = await createCluster(directory, keep, flags, context, failure, remarks)
   try {
     cluster.startAll()
     const signal = AbortSignal.any([
@@ -70,12 +72,17 @@ async function dev(flags: DevFlags, context: CommandContext): Promise<void> {
       AbortSignal.timeout(readyTimeoutMs),
     ])
     await waitForLeader(cluster.endpoints, partition, signal)
+    remarks.show(file === null)
     if (file === null) await stay(cluster, directory, flags, context, failure)
     else await runTour({ cluster, partition, file, json: flags.json === true, context })
   } catch (error) {
-    if (!context.signal.aborted) throw explained(error)
+    if (!context.signal.aborted) {
+      remarks.showLast()
+      throw explained(error)
+    }
     context.exitCode = flags.once ? exitCodes.interrupted : exitCodes.ok
   } finally {
+    remarks.show(false)
     await cluster.stopAll()
     if (!keep) await rm(directory, { recursive: true, force: true })
   }
@@ -87,6 +94,7 @@ async function createCluster(
   flags: DevFlags,
   { output }: CommandContext,
   failure: AbortController,
+  remarks: NodeRemarks,
 ): Promise<LocalCluster> {
   // The tour needs no fixed ports, and must not stumble over a cluster that runs already.
   const addresses = await (flags.once ? freeAddresses : wellKnownOrFreeAddresses)(flags.nodes)
@@ -96,9 +104,7 @@ async function createCluster(
     addresses,
     nodeFlags: [`--durability=${flags.durability}`],
     ephemeral: !keep,
-    onLine: (name, line) => {
-      output.note(`${name}: ${line}`)
-    },
+    onLine: (name, line) => remarks.add(`${name}: ${line}`),
     onExit: (name, how) => {
       output.note(`node ${name} ended: ${how}`)
       if (cluster.pids.length <= flags.nodes / 2) {
@@ -178,3 +184,32 @@ function explained(error: unknown): unknown {
   const message = `no leader within ${readyTimeoutMs / 1000} s`
   return new ClustorError('ERR_UNAVAILABLE', message, { cause: error })
 }
+
+/** What the nodes say on standard error. While they start, and while the tour kills one, they miss each other, which is
+ *  only worth showing when something fails. */
+class NodeRemarks {
+  readonly #output: Output
+  readonly #last: string[] = []
+  #shown = false
+
+  constructor(output: Output) {
+    this.#output = output
+  }
+
+  show(shown: boolean): void {
+    this.#shown = shown
+  }
+
+  add(line: string): void {
+    if (this.#shown) this.#output.note(line)
+    this.#last.push(line)
+    if (this.#last.length > remarksMax) this.#last.shift()
+  }
+
+  showLast(): void {
+    for (const line of this.#last) this.#output.note(line)
+  }
+}
+
+/** Lines kept for the case of a failure. */
+const remarksMax = 20

@@ -2,7 +2,6 @@ import type { Command } from 'commander'
 import { Option } from 'commander'
 import type { DirectoryStats, DumpItem, VerifyReport } from '../../log.js'
 import { dumpDirectory, statsDirectory, verifyDirectory } from '../../log.js'
-import { formatBytes } from '../../config/units.js'
 import type { CommandContext } from '../context.js'
 import { exitCodes } from '../exit-codes.js'
 import { readPositive } from '../flags.js'
@@ -94,7 +93,7 @@ function printVerdict(directory: string, report: VerifyReport, output: Output): 
   const entries = lastIndex < firstIndex ? 'no entries' : `entries ${firstIndex} to ${lastIndex}`
   output.line(
     `  ${output.green(recovery.outcome)}: ${entries}, ledger proves ${provenIndex}, ` +
-      `${segmentCount} segments, ${formatBytes(scannedBytes)} verified`,
+      `${segmentCount} segments, ${mebibytes(scannedBytes)} read`,
   )
   if (droppedBytes > 0) {
     output.line(`  opening it drops ${droppedBytes} bytes behind it, which nobody was promised`)
@@ -156,7 +155,7 @@ function formatDetails(item: DumpItem): string {
     case 'block':
       return `block ${block}, ${entryCount} entries ${firstIndex} to ${lastIndex}, ${bytes} bytes`
     case 'entry':
-      return `index ${index}, term ${term}, kind ${kind}, payload ${item.payloadBytes} bytes`
+      return `index ${index}, term ${term}, ${kindNames.get(kind) ?? `kind ${kind}`}, payload ${item.payloadBytes} bytes`
     case 'hard-state':
       return `term ${term}, vote ${vote}, commit ${index}`
     case 'truncate':
@@ -167,3 +166,13 @@ function formatDetails(item: DumpItem): string {
       return detail
   }
 }
+
+/** Entry kinds by their number on disk: docs/wal-format.md. */
+const kindNames = new Map([
+  [0x00, 'normal'],
+  [0x01, 'membership'],
+  [0x10, 'noop'],
+  [0x11, 'session'],
+])
+
+const mebibytes = (bytes: number): string => `${(bytes / 2 ** 20).toFixed(1)} MiB`
