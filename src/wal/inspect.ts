@@ -24,7 +24,7 @@ export interface DirectoryStats {
   readonly verify: VerifyReport
   readonly segmentCount: number
   readonly entryCount: number
-  /** Frames of entries in blocks. */
+  /** Frames in blocks: entries, and the hard state that every segment repeats. */
   readonly frameBytes: number
   /** Zeros that align blocks. */
   readonly paddingBytes: number
