@@ -6,6 +6,7 @@ import { assertNever, invariant } from '../base/invariant.js'
 import { entryKinds } from '../raft/entry-range.js'
 import type { EntryRange, EntryRun } from '../raft/entry-range.js'
 import { decodeCommand, decodeSessionCommand } from './command.js'
+import type { SessionStamp } from './command.js'
 import { SessionTable } from './sessions.js'
 import type { Answer } from './sessions.js'
 import { SkippedIndexes } from './skipped-indexes.js'
@@ -22,6 +23,7 @@ export interface EntryBatch {
 export interface Refusal {
   readonly code: ErrorCode
   readonly message: string
+  readonly fields: Readonly<Record<string, unknown>>
 }
 
 /** Told of every entry, in order, after it was applied: its proposer, if it is here, gets the answer. */
@@ -191,10 +193,12 @@ interface Plan {
 class Refused implements Refusal {
   readonly code: ErrorCode
   readonly message: string
+  readonly fields: Refusal['fields']
 
-  constructor(code: ErrorCode, message: string) {
+  constructor(code: ErrorCode, message: string, fields: Refusal['fields']) {
     this.code = code
     this.message = message
+    this.fields = fields
   }
 }
 
@@ -213,25 +217,23 @@ function settleAll(plan: Plan, settle: Settle): void {
 function refuse(
   evaluation:
     { kind: 'expired' } | { kind: 'window-full' } | { kind: 'gap'; expectedSequence: number },
-  stamp: { readonly session: LogIndex; readonly sequence: number },
+  { session, sequence }: SessionStamp,
 ): Refused {
-  const { session, sequence } = stamp
+  const fields = { session, sequence }
   switch (evaluation.kind) {
-    case 'expired':
-      return new Refused(
-        'ERR_SESSION_EXPIRED',
-        `session ${session} is not in the table; open another one`,
-      )
-    case 'gap':
-      return new Refused(
-        'ERR_SESSION_GAP',
-        `session ${session} expects sequence ${evaluation.expectedSequence}, got ${sequence}; propose in order`,
-      )
-    case 'window-full':
-      return new Refused(
-        'ERR_BUSY',
-        `session ${session} keeps all the answers it may; acknowledge some and propose ${sequence} again`,
-      )
+    case 'expired': {
+      const message = `session ${session} is not in the table; open another one`
+      return new Refused('ERR_SESSION_EXPIRED', message, fields)
+    }
+    case 'gap': {
+      const { expectedSequence } = evaluation
+      const message = `session ${session} expects sequence ${expectedSequence}, got ${sequence}; propose in order`
+      return new Refused('ERR_SESSION_GAP', message, { ...fields, expectedSequence })
+    }
+    case 'window-full': {
+      const message = `session ${session} keeps all the answers it may; acknowledge some and propose ${sequence} again`
+      return new Refused('ERR_BUSY', message, fields)
+    }
     default:
       return assertNever(evaluation)
   }

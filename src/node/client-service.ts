@@ -117,7 +117,7 @@ function waiterOf(reply: Reply): ProposalWaiter {
 
 const cannotTravel = (index: LogIndex): ClustorError =>
   new ClustorError(
-    'ERR_INTERNAL',
+    'ERR_INVALID_ARGUMENT',
     `the proposal was applied at index ${index}, but its result is neither bytes nor undefined and cannot travel`,
     { outcome: 'unknown', fields: { index } },
   )

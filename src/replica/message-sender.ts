@@ -82,8 +82,12 @@ export class MessageSender {
   }
 
   #wait(waiting: AppendEntries[], message: AppendEntries): void {
-    if (waiting.length < waitingAppendsMax) waiting.push(message)
-    else this.#giveUp(message.to)
+    if (waiting.length < waitingAppendsMax) {
+      waiting.push(message)
+      return
+    }
+    waiting.length = 0
+    this.#ports.unreachable(message.to)
   }
 
   #startRead(message: AppendEntries): void {

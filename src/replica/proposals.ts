@@ -239,7 +239,7 @@ export class ProposalQueue {
     if (proposal.term !== term) {
       this.#reject(proposal, lost('not-applied', proposal))
     } else if (refusal !== null) {
-      const fields = { index: proposal.index, term }
+      const fields = { ...refusal.fields, index: proposal.index, term }
       this.#reject(proposal, new ClustorError(refusal.code, refusal.message, { fields }))
     } else {
       const index = answer?.index ?? proposal.index
