@@ -10,6 +10,8 @@ export const defaultEndpoints = ['127.0.0.1:26031', '127.0.0.1:26032', '127.0.0.
 export interface ClientFlags {
   readonly endpoints: readonly string[]
   readonly partition: string
+  /** Refuse any other cluster. */
+  readonly cluster?: string
   /** Milliseconds. */
   readonly timeout: number
   readonly json?: true
@@ -26,6 +28,7 @@ export function addClientFlags(command: Command, { environment }: CommandContext
       endpoints === undefined || endpoints === '' ? defaultEndpoints : endpoints.split(','),
     )
     .option('-p, --partition <name>', 'partition; also CLUSTOR_PARTITION', partition ?? 'default')
+    .option('--cluster <name>', 'refuse nodes of any other cluster')
     .option('--timeout <duration>', 'deadline of a request', readDuration, 10_000)
     .option('--json', 'print JSON')
 }

@@ -8,23 +8,31 @@ export class LoadProgress {
   readonly #output: Output
   readonly #bar: SingleBar | null
   readonly #startedAt = performance.now()
-  #lastLineAt = this.#startedAt
+  readonly #intervalMs: number
+  #shownAt = this.#startedAt
+  #loaded: LoadedSoFar = { lines: 0, bytes: 0, malformed: 0 }
 
   constructor(output: Output, totalBytes: number | null) {
     this.#output = output
     this.#bar = output.interactive && totalBytes !== null ? createBar(output) : null
+    this.#intervalMs = this.#bar === null ? lineIntervalMs : barIntervalMs
     this.#bar?.start(totalBytes ?? 0, 0, { lines: 0, rate: 0 })
   }
 
-  update({ lines, bytes }: LoadedSoFar): void {
+  update(loaded: LoadedSoFar): void {
+    this.#loaded = loaded
     const now = performance.now()
-    const rate = Math.round((lines * 1000) / Math.max(1, now - this.#startedAt))
-    if (this.#bar !== null) {
-      this.#bar.update(bytes, { lines, rate })
-    } else if (now - this.#lastLineAt >= 1000) {
-      this.#lastLineAt = now
-      this.#output.note(`${lines} lines, ${rate} lines/s`)
-    }
+    if (now - this.#shownAt < this.#intervalMs) return
+    this.#shownAt = now
+    this.#show()
+  }
+
+  #show(): void {
+    const { lines, bytes } = this.#loaded
+    const seconds = (performance.now() - this.#startedAt) / 1000
+    const rate = Math.round(lines / Math.max(0.001, seconds))
+    if (this.#bar === null) this.#output.note(`${lines} lines, ${rate} lines/s`)
+    else this.#bar.update(bytes, { lines, rate })
   }
 
   /** Prints a remark without tearing the bar. */
@@ -34,7 +42,9 @@ export class LoadProgress {
   }
 
   end(): void {
-    this.#bar?.stop()
+    if (this.#bar === null) return
+    this.#show()
+    this.#bar.stop()
   }
 
   [Symbol.dispose](): void {
@@ -54,3 +64,7 @@ function createBar(output: Output): SingleBar {
     Presets.shades_classic,
   )
 }
+
+const lineIntervalMs = 1000
+/** The bar estimates the time left from its last updates, so they must not come too fast. */
+const barIntervalMs = 100

@@ -109,6 +109,8 @@ class Pipeline {
 
   async send(line: SourceLine): Promise<void> {
     while (this.#underWay >= this.#plan.window) await this.#room()
+    // Room may come from a failure: what is sent then would wait for its own deadline.
+    if (this.stopped || this.#plan.signal.aborted) return
     const key = lineKey(this.#plan.prefix, line.lineNumber)
     const sentAt = performance.now()
     this.#underWay += 1

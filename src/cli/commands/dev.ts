@@ -159,7 +159,10 @@ function describe(cluster: LocalCluster, directory: string, { output }: CommandC
 /** How the reader would type this command from here. */
 function commandName(): string {
   const script = process.argv[1] ?? ''
-  return basename(script) === 'clustor' ? 'clustor' : `node ${relative(process.cwd(), script)}`
+  if (basename(script) === 'clustor') return 'clustor'
+  const path = relative(process.cwd(), script)
+  // In a checkout npx finds the command that package.json names.
+  return path === join('dist', 'src', 'cli', 'main.js') ? 'npx clustor' : `node ${path}`
 }
 
 async function rejected(signal: AbortSignal): Promise<never> {
