@@ -61,7 +61,7 @@ export class FrameCache {
     let bytesLeft = bytesMax
     for (; next <= lastIndex && position < this.#batches.length; position++) {
       const batch = this.#batches[position]
-      invariant(batch !== undefined, 'W11', { position })
+      invariant(batch !== undefined, 'W2', { position })
       const offset = next - batch.range.firstIndex
       const wanted = Math.min(lastIndex, batch.range.lastIndex) - next + 1
       const { count, bytes } = countWithin(batch.range.byteLengths, offset, wanted, bytesLeft)
@@ -81,7 +81,7 @@ export class FrameCache {
     while (low <= high) {
       const middle = (low + high) >>> 1
       const range = this.#batches[middle]?.range
-      invariant(range !== undefined, 'W11', { middle })
+      invariant(range !== undefined, 'W2', { middle })
       if (index < range.firstIndex) high = middle - 1
       else if (index > range.lastIndex) low = middle + 1
       else return middle
@@ -91,7 +91,7 @@ export class FrameCache {
 
   #evict(): void {
     const batch = this.#batches[this.#head]
-    invariant(batch !== undefined && entryCount(batch.range) > 0, 'W11', { head: this.#head })
+    invariant(batch !== undefined && entryCount(batch.range) > 0, 'W2', { head: this.#head })
     this.#bytes -= cost(batch)
     this.#batches[this.#head] = tombstone
     this.#head += 1

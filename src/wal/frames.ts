@@ -22,7 +22,7 @@ export class PayloadCursor {
   /** A view of the payload of the position-th entry of a batch. */
   payload(batch: FrameBatch, position: number): Uint8Array {
     const { byteLengths } = batch.range
-    invariant(position >= 0 && position < byteLengths.length, 'W10', { position })
+    invariant(position >= 0 && position < byteLengths.length, 'W1', { position })
     if (batch !== this.#batch || position < this.#position) {
       this.#batch = batch
       this.#position = 0
@@ -57,7 +57,7 @@ export function sliceBatch(batch: FrameBatch, firstIndex: LogIndex, count: numbe
   const { range } = batch
   const position = firstIndex - range.firstIndex
   if (position === 0 && count === range.byteLengths.length) return batch
-  invariant(position >= 0 && position + count <= range.byteLengths.length, 'W10', {
+  invariant(position >= 0 && position + count <= range.byteLengths.length, 'W1', {
     firstIndex,
     count,
   })
@@ -74,7 +74,7 @@ export function sliceBatch(batch: FrameBatch, firstIndex: LogIndex, count: numbe
 export function joinBatches(batches: readonly FrameBatch[]): FrameBatch {
   const first = batches[0]
   const last = batches.at(-1)
-  invariant(first !== undefined && last !== undefined, 'W10', { batches: batches.length })
+  invariant(first !== undefined && last !== undefined, 'W1', { batches: batches.length })
   if (first === last) return first
   const byteLengths = new Uint32Array(last.range.lastIndex - first.range.firstIndex + 1)
   for (const { range } of batches) {

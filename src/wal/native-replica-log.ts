@@ -63,7 +63,7 @@ class NativeReplicaLog implements ReplicaLog {
       byteLengths[position] = payload.byteLength + frameOverheadBytes
       byteCount += payload.byteLength + frameOverheadBytes
     }
-    invariant(byteCount > 0, 'W10', { payloads: payloads.length })
+    invariant(byteCount > 0, 'W1', { payloads: payloads.length })
     // Not from Node's shared pool: the bytes live on in the cache and would hold foreign ones.
     const bytes = Buffer.allocUnsafeSlow(byteCount)
     placePayloads(bytes, payloads)
@@ -147,7 +147,7 @@ class NativeReplicaLog implements ReplicaLog {
     }
     if (frames === undefined) return
     const { firstIndex, lastIndex } = frames.range
-    invariant(firstIndex === this.#lastIndex + 1, 'W13', { firstIndex, lastIndex: this.#lastIndex })
+    invariant(firstIndex === this.#lastIndex + 1, 'W3', { firstIndex, lastIndex: this.#lastIndex })
     this.#cache.push(frames)
     this.#lastIndex = lastIndex
   }
@@ -171,7 +171,7 @@ class NativeReplicaLog implements ReplicaLog {
       frames?.range.firstIndex ?? 0,
       frames?.range.runs.at(-1)?.term ?? 0,
     )
-    invariant(sequence !== 0, 'W14', { closed: this.#driver.closed })
+    invariant(sequence !== 0, 'W4', { closed: this.#driver.closed })
     persisted.submitted()
     this.#driver.submitted(persisted, sequence)
   }
@@ -189,7 +189,7 @@ class PersistedWrite implements PendingWrite {
   }
 
   get write(): LogWrite {
-    invariant(this.#write !== null, 'W14')
+    invariant(this.#write !== null, 'W4')
     return this.#write
   }
 

@@ -179,12 +179,12 @@ const lastIndexOf = (contents: Contents): LogIndex =>
 function applyWrite(contents: Contents, { hardState, truncateFrom, frames }: LogWrite): void {
   if (hardState !== undefined) contents.hardState = hardState
   if (truncateFrom !== undefined) {
-    invariant(truncateFrom >= contents.firstIndex, 'W12', { truncateFrom })
+    invariant(truncateFrom >= contents.firstIndex, 'W3', { truncateFrom })
     contents.entries.length = Math.min(contents.entries.length, truncateFrom - contents.firstIndex)
   }
   if (frames === undefined) return
   const { firstIndex, lastIndex } = frames.range
-  invariant(firstIndex === lastIndexOf(contents) + 1, 'W13', { firstIndex })
+  invariant(firstIndex === lastIndexOf(contents) + 1, 'W3', { firstIndex })
   for (let index = firstIndex; index <= lastIndex; index++) {
     contents.entries.push(sliceBatch(frames, index, 1))
   }

@@ -73,7 +73,7 @@ test('truncation drops entries from an index on, and others may take their place
   t.is(cache.get(asIndex(3), asIndex(3), 100)?.range.runs[0]?.term, asTerm(2))
 })
 
-test('frames that do not continue the cached ones replace them', (t) => {
+test('frames that do not continue the cached ones replace them (W2)', (t) => {
   const cache = new FrameCache(1 << 20)
   cache.push(batch(1, 3))
 

@@ -121,7 +121,7 @@ test('hard state and entries survive a restart, byte for byte', async (t) => {
   t.deepEqual(Buffer.from(read.bytes), Buffer.from(frames.bytes))
 })
 
-test('writes complete in call order', async (t) => {
+test('each write is submitted once and completes in call order (W4)', async (t) => {
   const log = await openLog(t, temporaryDirectory(t))
   const completed: number[] = []
 
@@ -195,7 +195,7 @@ test('encode refuses a payload over the limit and names it', async (t) => {
   t.is(error.fields['position'], 1)
 })
 
-test('W10 and W13: a batch is walked within its bounds and continues the log', async (t) => {
+test('a batch is walked within its bounds, and only one that continues the log is taken (W1) (W3)', async (t) => {
   const log = await openLog(t, temporaryDirectory(t))
   const frames = batch(log, 1, 2, 'a')
 
