@@ -8,9 +8,9 @@ import { temporaryDirectory } from '../support/temporary-directory.js'
 /** `clustor/log` as this build has it; the package's own name leads to its release build. */
 const publicEntry = new URL('../../src/log.js', import.meta.url).href
 
-test('docs/examples/log.js does what it says', async (t) => {
+test('docs/examples/log.mjs does what it says', async (t) => {
   const directory = temporaryDirectory(t)
-  const example = readFileSync(join('docs', 'examples', 'log.js'), 'utf8')
+  const example = readFileSync(join('docs', 'examples', 'log.mjs'), 'utf8')
   const program = join(directory, 'log.mjs')
   writeFileSync(program, example.replace("'clustor/log'", `'${publicEntry}'`))
 

@@ -1,4 +1,4 @@
-// The durable log alone: node docs/examples/log.js [directory]
+// The durable log alone: node docs/examples/log.mjs [directory]
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
