@@ -6,7 +6,7 @@ import { packageRoot, runSteps } from './steps.mjs'
 
 // node-gyp-build looks for build/Release below the folder that CLUSTOR_PREBUILD names.
 const folder = path.join(packageRoot, 'build', 'asan')
-const library = spawnSync('g++', ['-print-file-name=libasan.so'], {
+const library = spawnSync('gcc', ['-print-file-name=libasan.so'], {
   encoding: 'utf8',
 }).stdout.trim()
 

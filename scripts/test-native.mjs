@@ -23,7 +23,8 @@ run('cmake', [
   '-B',
   folder,
   ...generator,
-  `-DCMAKE_BUILD_TYPE=${sanitize === '' ? 'Release' : 'RelWithDebInfo'}`,
+  // -O2: at -O3 gcc 12 warns of overlapping copies in std::string where there are none (gcc bug 105651).
+  '-DCMAKE_BUILD_TYPE=RelWithDebInfo',
   `-DCLUSTOR_SANITIZE=${sanitize}`,
 ])
 run('cmake', ['--build', folder, '--parallel', String(os.availableParallelism())])
