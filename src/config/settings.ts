@@ -100,7 +100,9 @@ function membersFromText(setting: string, value: unknown, source: string): Recor
 function checkDistinct(members: readonly Member[], source: string): void {
   const seen = new Map<string, string>()
   for (const member of members) {
-    const taken = [member.listen, member.clientListen, `replica ${member.replica}`]
+    // Port 0 asks for any free port, so two of them do not clash.
+    const addresses = [member.listen, member.clientListen].filter((text) => !text.endsWith(':0'))
+    const taken = [...addresses, `replica ${member.replica}`]
     for (const thing of taken) {
       const other = seen.get(thing)
       if (other !== undefined) {
