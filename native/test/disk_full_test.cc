@@ -57,9 +57,11 @@ void CheckCase(const Case& given, int os_errno, StatusCode expected) {
   CHECK(!log.log->Stats().poisoned);
 
   // The refused write is gone even when the machine fails now.
-  LogFixture crashed;
-  CHECK(crashed.Restart(log.env->DropUnsynced()));
-  CHECK_EQ(crashed.log->recovery().entries.last_index, appended);
+  for (const bool unsynced_is_lost : {true, false}) {
+    LogFixture crashed;
+    CHECK(crashed.Restart(unsynced_is_lost ? log.env->DropUnsynced() : log.env->Copy()));
+    CHECK_EQ(crashed.log->recovery().entries.last_index, appended);
+  }
 
   log.env->ClearFaults();
   for (int i = 0; i < 40; ++i, ++appended) CHECK_OK(log.Append(std::string(3'000, 'y')));

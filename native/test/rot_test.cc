@@ -1,4 +1,6 @@
 // W4: what the ledger proves and the chain does not reach is refused, and nothing is changed.
+#include <algorithm>
+
 #include "base/coding.h"
 #include "check.h"
 #include "log_fixture.h"
@@ -155,6 +157,9 @@ TEST(Rot, RecycledBlocksBehindTheTailAreNotReplayed) {
   CHECK(log.Open());
   CHECK_EQ(log.log->recovery().entries.last_index, 50u);
   CHECK(log.log->recovery().torn_bytes_dropped > 0);
+  tail = log.env->Bytes(log.SegmentPath(4));
+  CHECK(std::all_of(tail.begin() + static_cast<long>(end), tail.end(),
+                    [](std::byte byte) { return byte == std::byte{0}; }));
 }
 
 // W25
