@@ -113,6 +113,7 @@ export class Client {
    *  ERR_SESSION_EXPIRED (outcome unknown for what was under way); ERR_TOO_LARGE; ERR_BUSY when inflightRequestsMax or
    *  inflightRequestBytesMax are used up; ERR_CLOSED. */
   propose(partition: string, payload: Uint8Array, options: CallOptions = {}): Promise<Proposed> {
+    if (this.#closed !== null) return Promise.reject(clientClosed())
     return this.#access(partition).session.propose(Buffer.from(payload), options)
   }
 
@@ -139,7 +140,7 @@ export class Client {
   subscribe(
     partition: string,
     { from = 1, signal }: SubscribeOptions = {},
-  ): AsyncIterable<SubscriptionEntry> {
+  ): AsyncGenerator<SubscriptionEntry, void> {
     if (this.#closed !== null) throw clientClosed()
     const subscription = new Subscription(partition, this.#anyRoute, asFirstIndex(from), () =>
       this.#subscriptions.delete(subscription),
@@ -162,7 +163,8 @@ export class Client {
   /** The calls of the built-in key-value machine on a partition. */
   keyValue(partition: string): KeyValueClient {
     return new KeyValueClient({
-      propose: (payload, options) => this.#access(partition).session.propose(payload, options),
+      propose: async (payload, options) =>
+        this.#access(partition).session.propose(payload, options),
       query: (request, options) => this.query(partition, request, options),
     })
   }
@@ -191,6 +193,7 @@ export class Client {
   }
 
   #access(partition: string): PartitionAccess {
+    if (this.#closed !== null) throw clientClosed()
     let access = this.#partitions.get(partition)
     if (access === undefined) {
       const route = new Route(this.#pool, this.#endpoints, this.#context)
