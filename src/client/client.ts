@@ -163,8 +163,7 @@ export class Client {
   /** The calls of the built-in key-value machine on a partition. */
   keyValue(partition: string): KeyValueClient {
     return new KeyValueClient({
-      propose: async (payload, options) =>
-        this.#access(partition).session.propose(payload, options),
+      propose: (payload, options) => this.#access(partition).session.propose(payload, options),
       query: (request, options) => this.query(partition, request, options),
     })
   }
