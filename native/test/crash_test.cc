@@ -166,7 +166,7 @@ TEST(Crash, OfRecoveryItselfNeverEndangersAcknowledgedBlocks) {
     std::unique_ptr<FaultEnv> image = whole.env->Copy();
     LogFixture log;
     for (int crash = 0; crash < 4; ++crash) {
-      image->PowerOffAfter(5 + random() % 14);
+      image->PowerOffAfter(7 + random() % 4);
       if (log.Restart(std::move(image))) log.log.reset();
       image = log.env->CrashImage(&random, {});
     }

@@ -31,7 +31,7 @@ struct LogOptions {
   uint64_t group_bytes_max = 4ull << 20;   // A group ends when it passes this (a single write may).
   uint32_t group_writes_max = 65536;       // ... or this many writes.
   uint32_t payload_bytes_max = 4u << 20;   // Largest payload of an entry, bytes.
-  uint64_t ledger_bytes_max = 4ull << 20;  // Preallocated ledger; compacted when it is full.
+  uint64_t ledger_bytes_max = 4ull << 20;  // Preallocated, 16 KiB .. 1 GiB; compacted when full.
 };
 
 }  // namespace clustor
