@@ -80,7 +80,7 @@ export class Node {
   readonly #self: ReplicaId
   readonly #addresses: ReadonlyMap<ReplicaId, NodeAddress>
   readonly #partitions = new Map<string, OpenPartition>()
-  readonly #opening = new Set<string>()
+  readonly #opening = new Map<string, Promise<unknown>>()
   readonly #transport: TcpPeerTransport
   #clients: ClientServer | null = null
   #closing: Promise<void> | null = null
@@ -136,10 +136,10 @@ export class Node {
     if (this.#partitions.has(name) || this.#opening.has(name)) {
       throw new ClustorError('ERR_INVALID_ARGUMENT', `partition ${name} is open already`)
     }
-    this.#opening.add(name)
+    const opening = this.#openAndStart(name, options.stateMachine)
+    this.#opening.set(name, opening)
     try {
-      const log = await this.#openLog(name)
-      return await this.#startPartition(name, log, options.stateMachine)
+      return await opening
     } finally {
       this.#opening.delete(name)
     }
@@ -174,6 +174,8 @@ export class Node {
   }
 
   async #close(): Promise<void> {
+    // What is being opened finds the node closed, and closes its log again.
+    await Promise.allSettled(this.#opening.values())
     const closed = [...this.#partitions.values()].map(({ replica }) => replica.close())
     await Promise.all(closed)
     await Promise.all([this.#clients?.close(), this.#transport.close()])
@@ -198,11 +200,11 @@ export class Node {
     })
   }
 
-  async #startPartition<Machine extends StateMachine>(
+  async #openAndStart<Machine extends StateMachine>(
     name: string,
-    log: ReplicaLog,
     createMachine: () => Machine,
   ): Promise<Partition<Machine>> {
+    const log = await this.#openLog(name)
     try {
       this.#assertOpen()
       const replica = this.#createReplica(name, log, createMachine())

@@ -12,9 +12,40 @@ export interface ReadRequest {
   reject(error: ClustorError): void
 }
 
+/** A read that may have been answered; a round keeps it until the round ends. */
+class PendingRead {
+  readonly deadlineMs: number
+  readonly #signal: AbortSignal | undefined
+  #request: ReadRequest | null
+  #onAbort: (() => void) | undefined
+
+  constructor(request: ReadRequest) {
+    this.#request = request
+    this.deadlineMs = request.deadlineMs
+    this.#signal = request.signal
+  }
+
+  get isOpen(): boolean {
+    return this.#request !== null
+  }
+
+  listen(onAbort: () => void): void {
+    this.#onAbort = onAbort
+    this.#signal?.addEventListener('abort', onAbort, { once: true })
+  }
+
+  /** The request, once: whoever comes later gets null. */
+  release(): ReadRequest | null {
+    const request = this.#request
+    this.#request = null
+    if (this.#onAbort !== undefined) this.#signal?.removeEventListener('abort', this.#onAbort)
+    return request
+  }
+}
+
 interface ConfirmedRound {
   readonly index: LogIndex
-  readonly requests: readonly ReadRequest[]
+  readonly reads: readonly PendingRead[]
 }
 
 /** Rounds that may wait for their quorum; later reads share the next one. Two would do on a fast network, more hide
@@ -25,11 +56,10 @@ const roundsInFlightMax = 4
  *  served when the state machine has applied the commit index of the moment at which the round began. */
 export class ReadQueue {
   readonly #countMax: number
-  #waiting: ReadRequest[] = []
-  readonly #rounds = new Map<number, readonly ReadRequest[]>()
+  #waiting: PendingRead[] = []
+  readonly #rounds = new Map<number, readonly PendingRead[]>()
   /** Their indexes never fall: the commit index does not. */
   readonly #confirmed = new Fifo<ConfirmedRound>()
-  readonly #done = new WeakSet<ReadRequest>()
   #lastContext = 0
   #pendingCount = 0
 
@@ -46,29 +76,16 @@ export class ReadQueue {
   add(request: ReadRequest): void {
     const { signal } = request
     if (signal?.aborted === true) {
-      request.reject(
-        new ClustorError('ERR_ABORTED', 'the caller aborted the read', { cause: signal.reason }),
-      )
-      return
+      request.reject(aborted(signal))
+    } else if (this.#pendingCount >= this.#countMax) {
+      const message = `${this.#pendingCount} reads are under way already`
+      request.reject(new ClustorError('ERR_BUSY', message))
+    } else {
+      const read = new PendingRead(request)
+      this.#pendingCount += 1
+      this.#waiting.push(read)
+      if (signal !== undefined) read.listen(() => this.#reject(read, aborted(signal)))
     }
-    if (this.#pendingCount >= this.#countMax) {
-      request.reject(
-        new ClustorError('ERR_BUSY', `${this.#pendingCount} reads are under way already`),
-      )
-      return
-    }
-    this.#pendingCount += 1
-    this.#waiting.push(request)
-    signal?.addEventListener(
-      'abort',
-      () => {
-        this.#reject(
-          request,
-          new ClustorError('ERR_ABORTED', 'the caller aborted the read', { cause: signal.reason }),
-        )
-      },
-      { once: true },
-    )
   }
 
   /** Starts a round for everything that waits: returns its context, unique in this process, or null for nothing to do. */
@@ -82,17 +99,17 @@ export class ReadQueue {
 
   /** A quorum confirmed the leadership. */
   confirmed({ context, index }: ReadState): void {
-    const requests = this.#rounds.get(context)
-    if (requests === undefined) return
+    const reads = this.#rounds.get(context)
+    if (reads === undefined) return
     this.#rounds.delete(context)
-    this.#confirmed.push({ index, requests })
+    this.#confirmed.push({ index, reads })
   }
 
   /** A round will never be confirmed. */
   dropped(context: number, error: () => ClustorError): void {
-    const requests = this.#rounds.get(context) ?? []
+    const reads = this.#rounds.get(context) ?? []
     this.#rounds.delete(context)
-    for (const request of requests) this.#reject(request, error())
+    for (const read of reads) this.#reject(read, error())
   }
 
   /** Serves what the applied state is good enough for. Call it between batches only. */
@@ -100,47 +117,47 @@ export class ReadQueue {
     for (let next = this.#confirmed.peek(); next !== undefined; next = this.#confirmed.peek()) {
       if (next.index > appliedIndex) return
       this.#confirmed.shift()
-      for (const request of next.requests) {
-        if (this.#finish(request)) request.serve(appliedIndex)
-      }
+      for (const read of next.reads) this.#finish(read)?.serve(appliedIndex)
     }
   }
 
   /** Fails what is past its deadline. */
   expire(nowMs: number): void {
     if (this.#pendingCount === 0) return
-    for (const request of this.#all()) {
-      if (request.deadlineMs > nowMs) continue
-      this.#reject(
-        request,
-        new ClustorError('ERR_TIMEOUT', 'the read was not served before its deadline'),
-      )
+    for (const read of this.#all()) {
+      if (!read.isOpen || read.deadlineMs > nowMs) continue
+      const message = 'the read was not served before its deadline'
+      this.#reject(read, new ClustorError('ERR_TIMEOUT', message))
     }
-    this.#waiting = this.#waiting.filter((request) => !this.#done.has(request))
+    this.#waiting = this.#waiting.filter(({ isOpen }) => isOpen)
   }
 
   /** Fails everything. */
   failAll(error: () => ClustorError): void {
-    for (const request of this.#all()) this.#reject(request, error())
+    for (const read of this.#all()) {
+      if (read.isOpen) this.#reject(read, error())
+    }
     this.#waiting = []
     this.#rounds.clear()
     this.#confirmed.clear()
   }
 
-  *#all(): Iterable<ReadRequest> {
+  *#all(): Iterable<PendingRead> {
     yield* this.#waiting
-    for (const requests of this.#rounds.values()) yield* requests
-    for (const { requests } of this.#confirmed) yield* requests
+    for (const reads of this.#rounds.values()) yield* reads
+    for (const { reads } of this.#confirmed) yield* reads
   }
 
-  #reject(request: ReadRequest, error: ClustorError): void {
-    if (this.#finish(request)) request.reject(error)
+  #reject(read: PendingRead, error: ClustorError): void {
+    this.#finish(read)?.reject(error)
   }
 
-  #finish(request: ReadRequest): boolean {
-    if (this.#done.has(request)) return false
-    this.#done.add(request)
-    this.#pendingCount -= 1
-    return true
+  #finish(read: PendingRead): ReadRequest | null {
+    const request = read.release()
+    if (request !== null) this.#pendingCount -= 1
+    return request
   }
 }
+
+const aborted = (signal: AbortSignal): ClustorError =>
+  new ClustorError('ERR_ABORTED', 'the caller aborted the read', { cause: signal.reason })

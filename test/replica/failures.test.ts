@@ -107,3 +107,24 @@ test('an apply fault stops the partition and says why; nothing is skipped', asyn
   t.true(cluster.status(1).appliedIndex < cluster.status(1).commitIndex)
   await cluster.closeAll()
 })
+
+test('E14: after a stall a follower gives its leader a whole election timeout before it campaigns', async (t) => {
+  for (let seed = 30; seed < 40; seed++) {
+    const cluster = new SimulatedCluster(seed)
+    await cluster.elect(1)
+    await cluster.until('settled', () => cluster.isSettled())
+    const { term } = cluster.status(2)
+    cluster.isolate(2)
+    // Ten of at least 15 ticks pass, then the loop of n2 stands still for 600 ms.
+    await cluster.steps(10)
+    const { tick } = cluster.node(2)
+    cluster.node(2).tick = () => undefined
+    await cluster.steps(60)
+    cluster.node(2).tick = tick
+
+    await cluster.steps(14)
+
+    t.like(cluster.status(2), { role: 'follower', term, stalls: 1 }, `seed ${seed}`)
+    await cluster.closeAll()
+  }
+})
