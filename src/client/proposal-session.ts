@@ -107,6 +107,13 @@ export class ProposalSession implements ProposalOwner, RouteUser, DeadlineHolder
 
   proposalFailed(proposal: Proposal, error: ClustorError): void {
     if (this.#closed) return
+    if (typeof error.fields['index'] === 'number') {
+      // It was applied there; only its result cannot travel.
+      proposal.isAnswered = true
+      proposal.reject(error)
+      this.proposalAnswered(proposal)
+      return
+    }
     this.#lastError = error
     if (fatalCodes.has(error.code)) this.#abandonSession(proposal, error)
     else this.#sendAgain(error, this.#connection)

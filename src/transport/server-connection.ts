@@ -248,7 +248,7 @@ class PendingReply implements Reply {
 
   answer(index: LogIndex, payload: Uint8Array): void {
     if (!this.#close()) return
-    if (payload.length > answerBytesMax) this.#writeError(answerTooLarge(payload.length))
+    if (payload.length > answerBytesMax) this.#writeError(answerTooLarge(index, payload.length))
     else if (!this.#socket.closed) writeAnswer(this.#socket.writer, this.#request, index, payload)
   }
 
@@ -273,8 +273,8 @@ class PendingReply implements Reply {
   }
 }
 
-const answerTooLarge = (answerBytes: number): ClustorError =>
+const answerTooLarge = (index: LogIndex, answerBytes: number): ClustorError =>
   new ClustorError('ERR_TOO_LARGE', `the answer has ${answerBytes} bytes; ask for less`, {
     outcome: 'unknown',
-    fields: { answerBytes, limitBytes: answerBytesMax },
+    fields: { index, answerBytes, limitBytes: answerBytesMax },
   })

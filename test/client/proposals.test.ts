@@ -1,6 +1,7 @@
 import test from 'ava'
 
 import { ClustorError } from '../../src/base/errors.js'
+import { asIndex } from '../../src/base/ids.js'
 import { Client } from '../../src/client.js'
 import { eventually } from '../support/eventually.js'
 import { FakeCluster } from '../support/fake-cluster.js'
@@ -251,6 +252,31 @@ test('a proposal that is too large is refused and leaves no gap', async (t) => {
   t.deepEqual(await codeOf(large), ['ERR_TOO_LARGE', 'not-applied'])
   await Promise.all([...before, ...after])
   t.deepEqual(cluster.texts, texts(1, 4))
+  await client.close()
+  await cluster.stop()
+})
+
+test('a result that cannot travel is an error of its proposal alone', async (t) => {
+  const cluster = await FakeCluster.start(1)
+  const client = await Client.connect({ endpoints: cluster.endpoints })
+  cluster.fate = ({ sequence, session, acknowledgedSequence, text }) => {
+    if (sequence !== 2) return 'answer'
+    cluster.apply(Buffer.from(text), {
+      session: asIndex(session),
+      sequence,
+      acknowledgedSequence,
+    })
+    return new ClustorError('ERR_INVALID_ARGUMENT', 'no bytes', {
+      outcome: 'unknown',
+      fields: { index: 3 },
+    })
+  }
+
+  const [one, two, three] = proposeAll(client, texts(1, 3))
+
+  t.deepEqual(await codeOf(two!), ['ERR_INVALID_ARGUMENT', 'unknown'])
+  t.deepEqual(await Promise.all([one, three]), ['p1', 'p3'])
+  t.deepEqual(cluster.texts, texts(1, 3))
   await client.close()
   await cluster.stop()
 })

@@ -1,13 +1,12 @@
 import test from 'ava'
 
-import { KeyValueMachine } from '../../src/apply/key-value.js'
-import { asTerm } from '../../src/base/ids.js'
 import { ClustorError } from '../../src/base/errors.js'
 import { Client } from '../../src/client.js'
 import { collect } from '../support/collect.js'
 import { eventually } from '../support/eventually.js'
 import { FakeCluster } from '../support/fake-cluster.js'
 import type { FakeMachine } from '../support/fake-cluster.js'
+import { keyValueMachine } from '../support/key-value-fake.js'
 
 const question = Buffer.from('?')
 
@@ -155,11 +154,6 @@ test('a scan goes on page by page to the end, or to its limit', async (t) => {
 })
 
 async function keyValueCluster(): Promise<{ cluster: FakeCluster; client: Client }> {
-  const store = new KeyValueMachine()
-  const machine: FakeMachine = {
-    apply: (payload, index) => store.apply([{ index, term: asTerm(1), payload }])[0]!,
-    query: (request) => store.query(request),
-  }
-  const cluster = await FakeCluster.start(1, { machine })
+  const cluster = await FakeCluster.start(1, { machine: keyValueMachine() })
   return { cluster, client: await Client.connect({ endpoints: cluster.endpoints }) }
 }

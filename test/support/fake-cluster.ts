@@ -179,7 +179,7 @@ export class FakeNode implements ClientService, PartitionService {
   }
 
   partition(name: string): PartitionService | null {
-    return name === 'orders' ? this : null
+    return name === 'orders' || name === 'default' ? this : null
   }
 
   status(): unknown {
