@@ -62,7 +62,7 @@ export const optionTable = {
     0,
     0,
     1_000,
-    'Longest time group commit waits for company before it syncs; 0 never waits.',
+    'Longest time an append of DurableLog waits for company before it goes to the disk; 0 never waits.',
   ),
   appendQueueBytesMax: bytes(
     'log',

@@ -139,11 +139,13 @@ export class AppendQueue {
 
   /** nextTick runs when the microtasks of this turn are done: all appends of the turn travel together. */
   #scheduleFlush(): void {
-    if (this.#buffer.byteCount >= this.#settings.groupBytesMax) {
+    const { durability, groupBytesMax, groupWaitMsMax } = this.#settings
+    if (this.#buffer.byteCount >= groupBytesMax) {
       this.flush()
     } else if (!this.#flushScheduled) {
       this.#flushScheduled = true
-      process.nextTick(this.#flushTurn)
+      if (durability === 'strict' || groupWaitMsMax === 0) process.nextTick(this.#flushTurn)
+      else setTimeout(this.#flushTurn, groupWaitMsMax)
     }
   }
 

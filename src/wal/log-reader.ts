@@ -1,4 +1,3 @@
-import type { Term } from '../base/ids.js'
 import type { NativeLog } from '../native/addon.js'
 import { toClustorError } from '../native/native-error.js'
 import { PayloadCursor } from './frames.js'
@@ -54,6 +53,3 @@ export async function* readEntries(
     next = lastIndex + 1
   }
 }
-
-/** The term of the last entry of a range; terms never fall, so it is the highest. */
-export const lastTerm = (batch: FrameBatch): Term | undefined => batch.range.runs.at(-1)?.term

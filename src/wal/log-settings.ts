@@ -67,6 +67,7 @@ export function toNativeOptions(settings: LogSettings): NativeLogOptions {
     segmentBytes: settings.segmentBytes,
     blockAlignmentBytes: settings.blockAlignmentBytes,
     groupBytesMax: settings.groupBytesMax,
+    // The committer counts writes; each has one entry at least.
     groupWritesMax: settings.groupEntriesMax,
     payloadBytesMax: settings.payloadBytesMax,
     ledgerBytesMax: settings.ledgerBytesMax,

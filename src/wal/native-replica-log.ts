@@ -58,9 +58,10 @@ class NativeReplicaLog implements ReplicaLog {
   ): FrameBatch {
     const byteLengths = new Uint32Array(payloads.length)
     let byteCount = 0
-    for (const [position, payload] of payloads.entries()) {
+    let position = 0
+    for (const payload of payloads) {
       this.#checkPayload(payload, position)
-      byteLengths[position] = payload.byteLength + frameOverheadBytes
+      byteLengths[position++] = payload.byteLength + frameOverheadBytes
       byteCount += payload.byteLength + frameOverheadBytes
     }
     invariant(byteCount > 0, 'W1', { payloads: payloads.length })

@@ -305,3 +305,18 @@ test('appends beyond appendQueueBytesMax are refused as busy, and accepted later
   t.like(outcomes[3], { reason: { code: 'ERR_BUSY', retryable: true, outcome: 'not-applied' } })
   t.deepEqual(await log.append(payload), { index: 3 })
 })
+
+test('groupWaitMsMax lets a group wait for company, and close does not wait', async (t) => {
+  const { log } = await openLog(t, { ...small, durability: 'group', groupWaitMsMax: 200 })
+  const before = log.stats().blockCount
+
+  const first = log.append(bytes('a'))
+  await new Promise((resolve) => setImmediate(resolve))
+  const second = log.append(bytes('b'))
+  await Promise.all([first, second])
+  t.is(log.stats().blockCount, before + 1)
+
+  const last = log.append(bytes('c'))
+  await log.close()
+  t.deepEqual(await last, { index: 3 })
+})
