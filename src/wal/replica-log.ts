@@ -70,6 +70,6 @@ export interface ReplicaLog {
 
   status(): LogStatus
 
-  /** Fails writes that have not reached the disk with ERR_CLOSED, waits for the rest, releases the directory. */
+  /** Commits what was persisted, fails what cannot be, each before the promise resolves; releases the directory. */
   close(): Promise<void>
 }
