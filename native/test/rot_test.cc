@@ -162,6 +162,22 @@ TEST(Rot, RecycledBlocksBehindTheTailAreNotReplayed) {
                     [](std::byte byte) { return byte == std::byte{0}; }));
 }
 
+// W04: a block is written only after the one before it was synced, so a later block proves it, even
+// where the ledger's own proofs are gone.
+TEST(Rot, OfABlockWithASuccessorIsRefusedWithoutAnyProof) {
+  LogFixture log;
+  Fill(&log, 3, 50);
+  std::vector<std::byte> ledger = log.env->Bytes(log.LedgerPath());
+  std::fill(ledger.begin() + 4096, ledger.end(), std::byte{0});
+  log.env->SetBytes(log.LedgerPath(), ledger);
+  std::vector<std::byte> segment = log.env->Bytes(log.SegmentPath(1));
+  std::fill(segment.begin() + 8192, segment.begin() + 12288, std::byte{0});
+  log.env->SetBytes(log.SegmentPath(1), segment);
+
+  CHECK_EQ(OpenDamaged(&log), StatusCode::kLogCorrupt);
+  CHECK_EQ(log.open_status.details().offset, 8192);
+}
+
 // W25
 TEST(Rot, ANewerSegmentIsRefusedBeforeAnythingIsTouched) {
   LogFixture log;
