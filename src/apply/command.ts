@@ -127,17 +127,15 @@ const tooShort = (byteCount: number) =>
 
 // Positions are below 2^53 (architecture, "Numbers, not BigInt"): two 32-bit halves, no BigInt on the hot path.
 function writePosition(bytes: Uint8Array, offset: number, value: number): void {
-  const high = Math.floor(value / 2 ** 32)
-  let low = value >>> 0
-  for (let at = offset; at < offset + 4; at++) {
-    bytes[at] = low & 0xff
-    low >>>= 8
-  }
-  let rest = high
-  for (let at = offset + 4; at < offset + 8; at++) {
-    bytes[at] = rest & 0xff
-    rest >>>= 8
-  }
+  writeUint32(bytes, offset, value >>> 0)
+  writeUint32(bytes, offset + 4, Math.floor(value / 2 ** 32))
+}
+
+function writeUint32(bytes: Uint8Array, offset: number, value: number): void {
+  bytes[offset] = value
+  bytes[offset + 1] = value >>> 8
+  bytes[offset + 2] = value >>> 16
+  bytes[offset + 3] = value >>> 24
 }
 
 function readPosition(bytes: Uint8Array, offset: number): number {

@@ -100,15 +100,21 @@ test('key limits count UTF-8 bytes', (t) => {
   t.throws(() => store.put('é'.repeat(keyBytesMax / 2 + 1)), { code: 'ERR_TOO_LARGE' })
 })
 
-test('a value does not keep the batch alive that brought it', (t) => {
+test('a value of any size and any bytes is a copy, and does not keep the batch alive that brought it', (t) => {
   const store = new Store()
-  const batch = Buffer.alloc(1_000_000)
-  const command = encodeCommand({ kind: 'put', key: 'a', value: Buffer.alloc(10) })
-  batch.set(command, 0)
+  for (const valueBytes of [0, 1, 256, 4096, 4097, 50_000]) {
+    const value = Buffer.from(Array.from({ length: valueBytes }, (_, at) => at % 256))
+    const batch = Buffer.alloc(1_000_000)
+    const command = encodeCommand({ kind: 'put', key: 'a', value })
+    batch.set(command, 0)
 
-  store.runBytes(batch.subarray(0, command.length))
+    store.runBytes(batch.subarray(0, command.length))
+    batch.fill(0)
 
-  t.true((store.machine.get('a')?.value.buffer.byteLength ?? Infinity) < 100_000)
+    const stored = store.machine.get('a')?.value
+    t.deepEqual(Buffer.from(stored ?? []), value)
+    t.true((stored?.buffer.byteLength ?? Infinity) < 100_000)
+  }
 })
 
 test('scans are ordered, bounded, and say when there is more', (t) => {
