@@ -10,7 +10,8 @@ constexpr uint64_t kZeroBytes = 256 << 10;
 // Syncing piece by piece keeps the device queue short for the syncs of commit groups.
 constexpr uint64_t kSyncEveryBytes = 4 << 20;
 
-const std::byte kZeros[kZeroBytes] = {};
+// Not const: as .bss it takes no room in the binary. Nothing writes to it.
+std::byte kZeros[kZeroBytes];
 
 Status Fill(File* file, uint64_t bytes, const std::atomic<bool>* cancelled) {
   RETURN_IF_ERROR(file->Allocate(bytes));
