@@ -15,7 +15,8 @@ const syncData = promisify(fdatasync)
 export class JsGroupCommit {
   readonly #file: FileHandle
   #offset = 0
-  #waiting: { readonly payload: Uint8Array; readonly resolve: () => void }[] = []
+  #payloads: Uint8Array[] = []
+  #waiters: (() => void)[] = []
   #running: Promise<void> | null = null
 
   private constructor(file: FileHandle) {
@@ -35,7 +36,8 @@ export class JsGroupCommit {
   /** Resolves when the payload is durable. */
   append(payload: Uint8Array): Promise<void> {
     return new Promise((resolve) => {
-      this.#waiting.push({ payload, resolve })
+      this.#payloads.push(payload)
+      this.#waiters.push(resolve)
       // The turn's other appends join: the group is taken in a microtask.
       this.#running ??= Promise.resolve().then(() => this.#run())
     })
@@ -47,11 +49,13 @@ export class JsGroupCommit {
   }
 
   async #run(): Promise<void> {
-    while (this.#waiting.length > 0) {
-      const group = this.#waiting
-      this.#waiting = []
-      await this.#commit(group.map(({ payload }) => payload))
-      for (const { resolve } of group) resolve()
+    while (this.#payloads.length > 0) {
+      const payloads = this.#payloads
+      const waiters = this.#waiters
+      this.#payloads = []
+      this.#waiters = []
+      await this.#commit(payloads)
+      for (const resolve of waiters) resolve()
       // Whoever was just answered may append again before the next group is taken.
       await Promise.resolve()
     }
@@ -59,7 +63,8 @@ export class JsGroupCommit {
   }
 
   async #commit(payloads: readonly Uint8Array[]): Promise<void> {
-    const bytes = payloads.reduce((sum, payload) => sum + payload.byteLength, 0)
+    let bytes = 0
+    for (const payload of payloads) bytes += payload.byteLength
     if (this.#offset + bytes > fileBytes) this.#offset = 0
     let offset = this.#offset
     for (let first = 0; first < payloads.length; first += buffersMax) {
