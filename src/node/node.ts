@@ -16,6 +16,7 @@ import { toClustorError } from '../native/native-error.js'
 import type { EntryRange } from '../raft/entry-range.js'
 import { Replica } from '../replica/replica.js'
 import type { NodeAddress } from '../replica/replica.js'
+import { proposalLimitBytes } from '../replica/settings.js'
 import { SystemTicks } from '../replica/ticks.js'
 import type { ClientService } from '../transport/client-service.js'
 import { ClientServer } from '../transport/client-server.js'
@@ -264,7 +265,7 @@ export class Node {
     return {
       cluster,
       node: nodeId,
-      proposalBytesMax: options.proposalBytesMax,
+      proposalBytesMax: proposalLimitBytes(options),
       partition: (name) => this.#partitions.get(name)?.service ?? null,
       status: () => this.#plainStatus(),
     }

@@ -14,6 +14,7 @@ import { ReplicaLoop } from './loop.js'
 import type { ProposalWaiter } from './proposals.js'
 import { buildStatus } from './replica-status.js'
 import type { ReplicaStatus } from './replica-status.js'
+import { proposalLimitBytes } from './settings.js'
 import type { ReplicaSettings } from './settings.js'
 import { changePages, changes } from './subscription.js'
 import type { Change, ChangeFeed, ChangeStart } from './subscription.js'
@@ -122,9 +123,9 @@ export class Replica<Machine extends StateMachine = StateMachine> {
    *  ERR_APPLY_FAULT, ERR_LOG_POISONED when the replica stopped.
    *  Calls of one caller get indexes in call order. */
   propose(payload: Uint8Array, options: ProposeCallOptions, waiter: ProposalWaiter): void {
-    const { proposalBytesMax } = this.#options.settings
-    if (payload.length > proposalBytesMax) {
-      waiter.reject(tooLarge(payload.length, proposalBytesMax))
+    const limitBytes = proposalLimitBytes(this.#options.settings)
+    if (payload.length > limitBytes) {
+      waiter.reject(tooLarge(payload.length, limitBytes))
       return
     }
     const bytes = encodeCommand(payload, options.session ?? null)
@@ -307,7 +308,7 @@ function assertComplete(log: ReplicaLog): void {
 function tooLarge(payloadBytes: number, limitBytes: number): ClustorError {
   return new ClustorError(
     'ERR_TOO_LARGE',
-    `the proposal has ${payloadBytes} bytes, at most ${limitBytes} are allowed (option proposalBytesMax)`,
+    `the proposal has ${payloadBytes} bytes, at most ${limitBytes} are allowed (options proposalBytesMax, payloadBytesMax)`,
     { fields: { payloadBytes, limitBytes } },
   )
 }

@@ -1,3 +1,4 @@
+import { envelopeBytesMax } from '../apply/command.js'
 import type { Options } from '../config/options.js'
 import type { CoreOptions } from '../raft/ready.js'
 
@@ -15,6 +16,7 @@ export type ReplicaSettings = Pick<
   | 'appendBytesMax'
   | 'uncommittedBytesMax'
   | 'applyBytesMax'
+  | 'payloadBytesMax'
   | 'proposalBytesMax'
   | 'proposalQueueMax'
   | 'requestTimeoutMs'
@@ -31,6 +33,13 @@ export const batchCountMax = 16_384
 export const deadlineTicks = 5
 /** Ticks between two attempts to write again what a full disk refused. */
 export const diskRetryTicks = 10
+
+/** Largest proposal, bytes: with its envelope it must fit into an entry. */
+export function proposalLimitBytes(
+  settings: Pick<ReplicaSettings, 'payloadBytesMax' | 'proposalBytesMax'>,
+): number {
+  return Math.min(settings.proposalBytesMax, settings.payloadBytesMax - envelopeBytesMax)
+}
 
 type CoreTiming = Omit<CoreOptions, 'id' | 'voters' | 'random' | 'recovered'>
 

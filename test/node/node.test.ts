@@ -82,6 +82,16 @@ test('a session makes a retry exactly-once over real nodes', async (t) => {
   })
 })
 
+test('a proposal is refused when only its envelope makes it too large for an entry', async (t) => {
+  const cluster = await LoopbackCluster.create(['n1'])
+  t.teardown(() => cluster.remove())
+  await cluster.start('n1', { payloadBytesMax: 4096, proposalBytesMax: 4096 })
+  const leader = await cluster.leader()
+
+  await t.throwsAsync(leader.propose(new Uint8Array(4096)), { code: 'ERR_TOO_LARGE' })
+  await t.notThrowsAsync(leader.propose(new Uint8Array(4096 - 26)))
+})
+
 test('a second node on the same directory is refused', async (t) => {
   const cluster = await LoopbackCluster.create(['n1'])
   t.teardown(() => cluster.remove())
