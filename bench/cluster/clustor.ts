@@ -9,8 +9,8 @@ import type { LoadedSystem, LoadSample, LoadShape } from './systems.js'
 
 const partition = 'default'
 const warmUpMs = 1_000
-/** Distinct keys that the clients write in turn. */
-const keyCount = 10_000
+/** A cluster that has no leader by then has failed. */
+const readyTimeoutMs = 20_000
 
 /** How the three nodes run and how they are loaded. */
 export interface ClustorPlan {
@@ -19,6 +19,8 @@ export interface ClustorPlan {
   readonly nodeFlags: readonly string[]
   /** Connections of the loading process; the clients share them. */
   readonly connections: number
+  /** Distinct keys that the clients write in turn; 10,000 by default. */
+  readonly keyCount?: number
 }
 
 /** Three node processes on loopback, loaded from this process through `clustor/client`. */
@@ -51,7 +53,11 @@ export class ClustorSystem implements LoadedSystem {
     const system = new ClustorSystem(cluster, plan)
     cluster.startAll()
     try {
-      await waitForLeader(cluster.endpoints, partition, AbortSignal.any([signal, failed.signal]))
+      await waitForLeader(
+        cluster.endpoints,
+        partition,
+        AbortSignal.any([signal, failed.signal, AbortSignal.timeout(readyTimeoutMs)]),
+      )
     } catch (error) {
       await system.stop()
       throw error
@@ -70,6 +76,7 @@ export class ClustorSystem implements LoadedSystem {
     }
     const stores = this.#clients.slice(0, connections).map((client) => client.keyValue(partition))
     const value = Buffer.alloc(shape.payloadBytes, 'x')
+    const keyCount = this.#plan.keyCount ?? 10_000
     let [sent, cpuSeconds] = [0, 0]
     const put = (client: number): Promise<unknown> => {
       const store = stores[client % connections]
