@@ -100,6 +100,9 @@ type SystemName = 'clustor' | 'etcd'
 
 const systemsOf = (bench: ClusterBench): SystemName[] => ['clustor', ...bench.against]
 
+/** Every system is loaded like this first: a server that has just started runs code that is not compiled yet. */
+const warmUp = { clients: 64, seconds: 3 }
+
 async function measure(
   name: SystemName,
   round: number,
@@ -109,6 +112,8 @@ async function measure(
   const system = await start(name, join(directory, `${name}-${round}`), bench)
   const samples: Sample[] = []
   try {
+    bench.onProgress(`round ${round + 1} of ${bench.rounds}: ${system.name}, warming up`)
+    await system.load({ ...warmUp, payloadBytes: bench.payloadBytes }, bench.signal)
     for (const clients of bench.clients) {
       const place = `round ${round + 1} of ${bench.rounds}`
       bench.onProgress(`${place}: ${system.name}, ${clients} clients`)

@@ -21,9 +21,12 @@ export async function runNode(
   context: CommandContext,
 ): Promise<void> {
   const parentGone = lifetime.ephemeral || lifetime.endWithStdin ? stdinEnds() : null
-  await serve(config, lifetime, context, parentGone)
-  // A pipe that is still open would keep the process alive.
-  if (parentGone !== null) process.stdin.destroy()
+  try {
+    await serve(config, lifetime, context, parentGone)
+  } finally {
+    // A pipe that is still open would keep the process alive, also after a failure.
+    if (parentGone !== null) process.stdin.destroy()
+  }
   // The parent removes the directory itself when it can; only an orphan has to.
   if (lifetime.ephemeral && process.stdin.readableEnded) {
     await removeDirectory(config.dataDir)
