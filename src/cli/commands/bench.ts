@@ -166,7 +166,8 @@ function print<Report>(
   for (const { title, head, rows } of tables) {
     output.line()
     output.line(output.bold(title))
-    output.line(formatTable(head, rows, output, head.slice(1)))
+    const numeric = head.filter((_, column) => rows.every((row) => /^\d/.test(row[column] ?? '')))
+    output.line(formatTable(head, rows, output, numeric))
   }
 }
 
