@@ -1,6 +1,7 @@
 import test from 'ava'
 import type { ExecutionContext } from 'ava'
 
+import { ClustorError } from '../../src/base/errors.js'
 import { SeededRandom, integerBetween } from '../../src/base/random.js'
 import { SessionClient } from './session-client.js'
 import { SimulatedCluster } from './simulated-cluster.js'
@@ -11,7 +12,7 @@ const faultSteps = 250
 
 for (let first = 1; first <= seedCount; first += seedsPerTest) {
   const last = first + seedsPerTest - 1
-  test(`L06, R17: under crashes, cuts and loss every acknowledged proposal is applied once and in order (seeds ${first} to ${last})`, async (t) => {
+  test(`L06, R17: under crashes, cuts, loss and full disks every acknowledged proposal is applied once and in order (seeds ${first} to ${last})`, async (t) => {
     let retries = 0
     for (let seed = first; seed <= last; seed++) retries += await runSeed(t, seed)
     t.true(retries > 0, 'no seed made a client retry')
@@ -21,6 +22,7 @@ for (let first = 1; first <= seedCount; first += seedsPerTest) {
 async function runSeed(t: ExecutionContext, seed: number): Promise<number> {
   const random = new SeededRandom(seed)
   const cluster = new SimulatedCluster(seed, 3, {
+    appliesLater: seed % 2 === 0,
     lossPercent: integerBetween(random, 0, 10),
     delayStepsMax: integerBetween(random, 0, 3),
     flushPercent: integerBetween(random, 30, 100),
@@ -65,6 +67,9 @@ async function disturb(cluster: SimulatedCluster, random: SeededRandom): Promise
     case 5:
     case 6:
       cluster.heal()
+      break
+    case 7:
+      cluster.node(id).log.failQueued(new ClustorError('ERR_DISK_FULL', 'no space left'))
   }
 }
 

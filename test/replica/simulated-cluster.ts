@@ -16,12 +16,19 @@ export const tickMs = 10
 /** Remembers what was applied; answers with how many entries there are. */
 export class RecordingMachine implements StateMachine {
   readonly applied: { readonly index: LogIndex; readonly text: string }[] = []
+  readonly #later: boolean
 
-  apply(batch: CommittedBatch): readonly unknown[] {
-    return batch.map(({ index, payload }) => {
+  /** @param later whether `apply` returns a promise. */
+  constructor({ later = false } = {}) {
+    this.#later = later
+  }
+
+  apply(batch: CommittedBatch): readonly unknown[] | Promise<readonly unknown[]> {
+    const results = batch.map(({ index, payload }) => {
       this.applied.push({ index, text: Buffer.from(payload).toString() })
       return Buffer.from(String(this.applied.length))
     })
+    return this.#later ? Promise.resolve(results) : results
   }
 
   get texts(): readonly string[] {
@@ -36,6 +43,8 @@ export interface Attempt {
 }
 
 export interface Weather {
+  /** Whether state machines answer with promises; read when a node starts. */
+  readonly appliesLater?: boolean
   /** Out of 100 messages, so many are lost. */
   readonly lossPercent?: number
   /** Steps that a message takes, at most; more than 0 also reorders. */
@@ -222,7 +231,7 @@ export class SimulatedCluster {
   }
 
   #start(node: SimulatedNode): void {
-    node.machine = new RecordingMachine()
+    node.machine = new RecordingMachine({ later: this.weather.appliesLater ?? false })
     node.replica = new Replica({
       id: node.id,
       voters: this.nodes.map(({ id }) => id),
