@@ -26,7 +26,8 @@ export const rooms = {
     pure: false,
     imports: ['base', 'config'],
     importsTypes: ['raft'],
-    importsFiles: ['src/raft/entry-range.ts'],
+    // A snapshot message holds a configuration, whose bytes are those of the codec of the room that it belongs to.
+    importsFiles: ['src/raft/entry-range.ts', 'src/raft/membership-codec.ts'],
     packages: ['msgpackr'],
   },
   apply: {

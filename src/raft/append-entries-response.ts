@@ -2,6 +2,7 @@ import type { AppendEntriesResponse } from './messages.js'
 import type { Progress } from './progress.js'
 import { broadcastAppend, maybeCommit, sendAppend, sendPending } from './replication.js'
 import type { CoreState } from './state.js'
+import { finishTransfer } from './transfer.js'
 
 /** Handles the answer of a follower to an append. */
 export function handleAppendEntriesResponse(
@@ -34,9 +35,17 @@ function advance(state: CoreState, progress: Progress, index: number): void {
   // A probe that is answered ends the probing, even if it told nothing that was not known.
   const answersProbe = progress.state === 'probe' && progress.matchIndex === index
   if (!moved && !answersProbe) return
-  if (progress.state === 'probe') progress.becomeReplicate()
-  else progress.freeInflights(index)
+  flowOn(state, progress, index)
   if (maybeCommit(state)) broadcastAppend(state)
   else if (progress.canAdvanceCommit(state.commitIndex)) sendAppend(state, progress)
   sendPending(state, progress)
+  finishTransfer(state, progress)
+}
+
+/** Pipelines from here on, unless the follower still lacks what a snapshot is to bring. Which snapshot it took does not
+ *  matter, as long as the log goes on where it is now. */
+function flowOn({ log }: CoreState, progress: Progress, index: number): void {
+  if (progress.state === 'replicate') progress.freeInflights(index)
+  else if (progress.state === 'probe') progress.becomeReplicate()
+  else if (progress.matchIndex + 1 >= log.firstIndex) progress.becomeReplicate()
 }

@@ -7,6 +7,8 @@ import type { CommittedRange } from './ready.js'
 export class Applying {
   #appliedIndex: number
   #handedOutIndex: number
+  /** The end of the last snapshot that was handed out instead of entries. */
+  #restoredIndex = 0
   #bytes = 0
   readonly #pageBytesMax: number
   readonly #bytesMax: number
@@ -27,7 +29,20 @@ export class Applying {
     return this.#handedOutIndex as LogIndex
   }
 
+  /** Whether the state machine has not taken a restored snapshot yet: entries wait for it. */
+  get restoring(): boolean {
+    return this.#appliedIndex < this.#restoredIndex
+  }
+
+  /** A snapshot that ends at `index` is handed out: it takes the place of all entries up to there. */
+  restore(index: number): void {
+    this.#handedOutIndex = index
+    this.#restoredIndex = index
+    this.#bytes = 0
+  }
+
   hasNext(appliableIndex: number): boolean {
+    if (this.restoring) return false
     if (this.#handedOutIndex >= appliableIndex) return false
     return this.#bytes === 0 || this.#bytes < this.#bytesMax
   }
@@ -46,7 +61,9 @@ export class Applying {
   acknowledge(log: LogView, index: number): void {
     invariant(index <= this.#handedOutIndex, 'R3', { index, handedOut: this.#handedOutIndex })
     if (index <= this.#appliedIndex) return
-    this.#bytes -= log.bytesBetween(this.#appliedIndex + 1, index)
+    // Entries before a snapshot are forgotten, also those that the state machine was still at.
+    const firstIndex = Math.max(this.#appliedIndex, this.#restoredIndex) + 1
+    this.#bytes -= log.bytesBetween(firstIndex, index)
     this.#appliedIndex = index
   }
 }

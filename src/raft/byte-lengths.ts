@@ -32,6 +32,13 @@ export class ByteLengths {
     }
   }
 
+  /** Drops everything and goes on at `firstIndex`. */
+  restart(firstIndex: number): void {
+    this.#chunks.length = 0
+    this.#baseIndex = firstIndex
+    this.#nextIndex = firstIndex
+  }
+
   /** Drops everything from `index` on. */
   truncateFrom(index: number): void {
     this.#nextIndex = index

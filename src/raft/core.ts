@@ -1,7 +1,12 @@
 import type { LogIndex, ReplicaId } from '../base/ids.js'
 import { invariant } from '../base/invariant.js'
+import { assertChangesApplied, assertValid } from './assertions.js'
+import { configure } from './configure.js'
 import { campaign } from './election.js'
 import type { EntryKind, EntryRange } from './entry-range.js'
+import { maybeLeaveJoint, proposeMembership, takeAppliedChange } from './membership-proposal.js'
+import type { MembershipChangeResult } from './membership-change.js'
+import type { MembershipChange } from './membership.js'
 import type { Message } from './messages.js'
 import { propose } from './propose.js'
 import { askReadIndex } from './read-index.js'
@@ -9,15 +14,21 @@ import type {
   Acknowledgement,
   CoreOptions,
   CoreStatus,
+  MembershipProposeResult,
   ProposeResult,
   ReadIndexResult,
   Ready,
+  SnapshotDescription,
+  TransferResult,
 } from './ready.js'
 import { broadcastAppend, maybeCommit } from './replication.js'
+import { noteSnapshot, reportSnapshot } from './send-snapshot.js'
 import { createState, restartElectionTimer, type CoreState } from './state.js'
+import { describeStatus } from './status.js'
 import { hasReady, takeReady } from './take-ready.js'
 import { passTermGate } from './term-gate.js'
 import { tick } from './timer.js'
+import { forgetLeader, transferLeadership } from './transfer.js'
 import { dispatch } from './transitions.js'
 
 /** Raft as a pure state machine: inputs go in through methods, everything to be done comes out of takeReady.
@@ -27,6 +38,9 @@ import { dispatch } from './transitions.js'
  *  comes back in two ways, both explicit: `acknowledge` for the entries (a leader's own count toward a commit
  *  only then), and the messages of `messagesAfterPersist` that a replica addresses to itself, which are to be
  *  handed to `step` once they may leave (a candidate's own vote counts only then).
+ *
+ *  Membership changes take effect when they are applied. Snapshots are made, sent and stored outside; the core decides who
+ *  needs one and what the log is after it.
  *
  *  Every method throws InvariantError when a rule of docs/invariants.md is broken; the core must not be used after. */
 export class Core {
@@ -65,6 +79,39 @@ export class Core {
     return result
   }
 
+  /** Proposes a membership change as one entry of kind membership. One at a time: the next one is admitted when the
+   *  one before it is applied. It takes effect where and when `applyMembership` is called for it.
+   *  @param byteLength frame bytes of the entry, whose payload is the encoded change. */
+  proposeMembership(change: MembershipChange, byteLength: number): MembershipProposeResult {
+    const result = proposeMembership(this.#state, change, byteLength)
+    this.#assertValid()
+    return result
+  }
+
+  /** A committed membership entry is being applied: its change is in force from here on. To be called for each one in
+   *  order, before `acknowledgeApplied` passes it. A core appends an entry with an empty payload by itself to leave a
+   *  joint configuration.
+   *  @returns the configuration now in force, or why the change was impossible and had no effect, on every replica. */
+  applyMembership(change: MembershipChange, index: LogIndex): MembershipChangeResult {
+    const result = takeAppliedChange(this.#state, change, index)
+    if (result.kind === 'changed') configure(this.#state, result.configuration)
+    this.#assertValid()
+    return result
+  }
+
+  /** Hands leadership to another voter, within an election timeout or not at all (leader only). */
+  transferLeadership(to: ReplicaId): TransferResult {
+    const result = transferLeadership(this.#state, to)
+    this.#assertValid()
+    return result
+  }
+
+  /** Takes the leader for lost without waiting for the election timeout, for example because its process is known to
+   *  have ended. Nothing happens on a leader or a candidate. */
+  forgetLeader(): void {
+    forgetLeader(this.#state)
+  }
+
   /** Asks at which index a linearizable read may be served (leader only).
    *  @param context told back in readStates or droppedReads; the caller keeps it unique. */
   readIndex(context: number): ReadIndexResult {
@@ -82,16 +129,26 @@ export class Core {
     this.#assertValid()
   }
 
-  /** The writes in flight failed and left nothing on disk (a full disk). Their entries, the term and the vote are
-   *  handed out again with the next Ready; the caller drops the messages that waited for those writes. */
-  reportWriteFailed(): void {
-    this.#state.toldHardState = this.#state.persistence.rewind()
+  /** The state machine has applied everything up to `index`. */
+  acknowledgeApplied(index: LogIndex): void {
+    const state = this.#state
+    assertChangesApplied(state, index)
+    state.applying.acknowledge(state.log, index)
+    maybeLeaveJoint(state)
     this.#assertValid()
   }
 
-  /** The state machine has applied everything up to `index`. */
-  acknowledgeApplied(index: LogIndex): void {
-    this.#state.applying.acknowledge(this.#state.log, index)
+  /** A snapshot is complete and durable here: followers that need compacted entries are sent it.
+   *  Its index must be applied; an older one than is known is ignored. */
+  noteSnapshot(snapshot: SnapshotDescription): void {
+    noteSnapshot(this.#state, snapshot)
+  }
+
+  /** What became of the snapshot of an `install-snapshot` message; until this or an answer of the follower nothing more
+   *  is sent to it. A failed one is tried again after its next sign of life. */
+  reportSnapshot(id: ReplicaId, outcome: 'delivered' | 'failed'): void {
+    reportSnapshot(this.#state, id, outcome)
+    this.#assertValid()
   }
 
   /** Messages to `id` were lost: pipelining to it stops until it answers a probe. */
@@ -137,36 +194,10 @@ export class Core {
   }
 
   status(): CoreStatus {
-    const { log, persistence, applying, tracker, ...state } = this.#state
-    return {
-      id: state.id,
-      role: state.role,
-      leader: state.leader,
-      term: state.term,
-      vote: state.vote,
-      commitIndex: state.commitIndex,
-      appliedIndex: applying.appliedIndex,
-      durableIndex: persistence.durableIndex,
-      firstIndex: log.firstIndex,
-      lastIndex: log.lastIndex,
-      lastTerm: log.last.term,
-      uncommittedBytes: state.uncommittedBytes,
-      electionElapsedTicks: state.electionElapsedTicks,
-      electionTimeoutTicks: state.electionTimeoutTicks,
-      voters: tracker.voters,
-      progress: state.role === 'leader' ? tracker.status() : [],
-    }
+    return describeStatus(this.#state)
   }
 
   #assertValid(): void {
-    const { applying, commitIndex, log, persistence, tracker, role } = this.#state
-    const { appliedIndex, handedOutIndex } = applying
-    invariant(appliedIndex <= handedOutIndex, 'R3', { appliedIndex, handedOutIndex })
-    invariant(handedOutIndex <= commitIndex, 'R3', { handedOutIndex, commitIndex })
-    invariant(commitIndex <= log.lastIndex, 'R3', { commitIndex, lastIndex: log.lastIndex })
-    const { durableIndex, nextIndex } = persistence
-    invariant(durableIndex < nextIndex, 'R4', { durableIndex, nextIndex })
-    invariant(nextIndex <= log.lastIndex + 1, 'R4', { nextIndex, lastIndex: log.lastIndex })
-    if (role === 'leader') tracker.assertValid()
+    assertValid(this.#state)
   }
 }

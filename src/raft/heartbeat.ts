@@ -1,6 +1,7 @@
 import type { Heartbeat, HeartbeatResponse } from './messages.js'
 import type { Progress } from './progress.js'
 import { sendAppend } from './replication.js'
+import { hasSendableSnapshot } from './send-snapshot.js'
 import { becomeFollower } from './roles.js'
 import { commitTo, postponeElection, type CoreState } from './state.js'
 
@@ -37,20 +38,22 @@ export function handleHeartbeatResponse(state: CoreState, message: HeartbeatResp
   if (progress === undefined) return
   progress.recentActive = true
   progress.resume()
-  probeCompacted(state, progress)
+  if (!hasSendableSnapshot(state)) probeCompacted(state, progress)
   // With a full window this is an empty append: its answer, either way, frees the window.
   if (progress.matchIndex < state.log.lastIndex || progress.state === 'probe') {
     sendAppend(state, progress)
   }
   if (message.context === 0) return
   state.reads.confirm(message.from, message.context)
-  state.reads.release(state.tracker.voters)
+  state.reads.release(state.tracker.configuration)
 }
 
-/** What the follower was said to need is compacted away. That may have been an old answer, so it is asked at the
+/** What the follower was said to need is compacted away, and there is no snapshot to send. That may have been an old answer, so it is asked at the
  *  first entry that is left; a heartbeat apart, because a follower that does lack entries refuses every time. */
 function probeCompacted({ log }: CoreState, progress: Progress): void {
-  if (progress.nextIndex < log.firstIndex) progress.probeFrom(log.firstIndex)
+  if (progress.state !== 'snapshot' && progress.nextIndex < log.firstIndex) {
+    progress.probeFrom(log.firstIndex)
+  }
 }
 
 function answer(state: CoreState, { from: to, commitIndex, context }: Heartbeat): void {

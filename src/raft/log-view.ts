@@ -90,6 +90,33 @@ export class LogView {
     this.#byteLengths.dropBefore(index)
   }
 
+  /** Forgets every entry: a snapshot that ends at `index`, in `term`, takes their place. */
+  restore({ index, term }: LogPosition): void {
+    this.#firstIndex = index + 1
+    this.#lastIndex = index
+    this.#prevTerm = term
+    this.#runs.length = 0
+    this.#byteLengths.restart(index + 1)
+  }
+
+  kindAt(index: number): EntryKind | undefined {
+    if (index < this.#firstIndex || index > this.#lastIndex) return undefined
+    return this.#runAt(index).kind
+  }
+
+  /** Whether an entry of this kind is in first..last, as far as those are in the log. */
+  hasKind(kind: EntryKind, first: number, last: number): boolean {
+    const start = Math.max(first, this.#firstIndex)
+    const end = Math.min(last, this.#lastIndex)
+    if (start > end) return false
+    for (let position = this.#runPosition(start); position < this.#runs.length; position++) {
+      const run = this.#runs[position] as LogRun
+      if (run.firstIndex > end) return false
+      if (run.kind === kind) return true
+    }
+    return false
+  }
+
   /** The entries first..last, as columns of their own. */
   slice(first: number, last: number): EntryRange {
     return {

@@ -1,5 +1,6 @@
 import type { LogIndex, ReplicaId, Term } from '../base/ids.js'
 import type { EntryRange } from './entry-range.js'
+import type { SnapshotDescription } from './ready.js'
 
 interface Envelope {
   readonly from: ReplicaId
@@ -28,6 +29,8 @@ export interface PreVoteResponse extends Envelope {
 /** RequestVote RPC (Raft §5.2). */
 export interface RequestVote extends Envelope, CandidateLog {
   readonly kind: 'request-vote'
+  /** The leader itself asked for this campaign, so that nobody shields it (dissertation §4.2.3, leadership transfer). */
+  readonly leadershipTransfer?: true
 }
 
 /** Answers a request for a vote. A candidate's own vote is one of these too, addressed to itself. */
@@ -73,6 +76,17 @@ export interface HeartbeatResponse extends Envelope {
   readonly context: number
 }
 
+/** InstallSnapshot RPC (Raft §7), stepped when the receiver has the whole of the snapshot. Answered like an append. */
+export interface InstallSnapshot extends Envelope {
+  readonly kind: 'install-snapshot'
+  readonly snapshot: SnapshotDescription
+}
+
+/** Tells the target of a leadership transfer to campaign at once (dissertation §3.10). */
+export interface TimeoutNow extends Envelope {
+  readonly kind: 'timeout-now'
+}
+
 /** Every message that replicas exchange. All integers are below 2^53. */
 export type Message =
   | PreVote
@@ -83,6 +97,8 @@ export type Message =
   | AppendEntriesResponse
   | Heartbeat
   | HeartbeatResponse
+  | InstallSnapshot
+  | TimeoutNow
 
 /** The tag of a message. */
 export type MessageKind = Message['kind']

@@ -1,11 +1,13 @@
 import { ClustorError } from '../base/errors.js'
-import type { ReplicaId } from '../base/ids.js'
-import type { CoreOptions, VoterSets } from './ready.js'
+import { ascending, type MembershipConfiguration } from './membership.js'
+import type { CoreOptions } from './ready.js'
 
 const mebibyte = 1024 * 1024
 
 /** The limits and switches of a core with every default filled in. */
-export type CoreLimits = Required<Omit<CoreOptions, 'id' | 'voters' | 'random' | 'recovered'>>
+export type CoreLimits = Required<
+  Omit<CoreOptions, 'id' | 'voters' | 'learners' | 'random' | 'recovered'>
+>
 
 const defaultLimits: CoreLimits = {
   electionTicksMin: 15,
@@ -21,6 +23,8 @@ const defaultLimits: CoreLimits = {
   committedBytesMax: 4 * mebibyte,
   applyingBytesMax: 16 * mebibyte,
   applyBeforeDurable: true,
+  stepDownOnRemoval: true,
+  membershipGuard: 'strict',
   noopBytes: 33,
 }
 
@@ -42,11 +46,16 @@ export function resolveLimits(options: CoreOptions): CoreLimits {
   return limits
 }
 
-/** The configuration that the voters of the options make: one set, sorted, without duplicates. */
-export function resolveVoters(voters: readonly ReplicaId[]): VoterSets {
-  const sorted = [...new Set(voters)].sort((a, b) => a - b)
-  refuseUnless(sorted.length === voters.length && (sorted[0] ?? 1) > 0, 'voters')
-  return { incoming: sorted, outgoing: [] }
+/** The configuration to start with: that of the state that was recovered, or the one that the options name. */
+export function resolveConfiguration(options: CoreOptions): MembershipConfiguration {
+  const { voters, learners = [], recovered } = options
+  const incoming = ascending(voters)
+  const others = ascending(learners)
+  refuseUnless(incoming.length === voters.length && (incoming[0] ?? 1) > 0, 'voters')
+  refuseUnless(others.length === learners.length && (others[0] ?? 1) > 0, 'learners')
+  refuseUnless(!others.some((id) => incoming.includes(id)), 'learners')
+  if (recovered?.configuration !== undefined) return recovered.configuration
+  return { incoming, outgoing: [], learners: others, learnersNext: [], autoLeave: false }
 }
 
 function refuseUnless(valid: boolean, option: string): void {

@@ -1,10 +1,9 @@
-import type { LogIndex } from '../base/ids.js'
+import type { LogIndex, Term } from '../base/ids.js'
 import { invariant } from '../base/invariant.js'
-import type { Acknowledgement, HardState } from './ready.js'
+import type { Acknowledgement } from './ready.js'
 
 interface Write {
   readonly writeNumber: number
-  readonly hardState: HardState
   /** The last index of the log at hand-out, lowered by every truncation since. */
   lastIndex: number
 }
@@ -19,13 +18,10 @@ export class Persistence {
   #writeNumber = 0
   #handedOutIndex: number
   #durableIndex: number
-  #durableHardState: HardState
   #truncateFrom: number | undefined
 
-  /** @param lastIndex the last entry found on disk.
-   *  @param hardState the hard state found on disk. */
-  constructor(lastIndex: number, hardState: HardState) {
-    this.#durableHardState = hardState
+  /** @param lastIndex the last entry found on disk. */
+  constructor(lastIndex: number) {
     this.#handedOutIndex = lastIndex
     this.#durableIndex = lastIndex
   }
@@ -52,13 +48,22 @@ export class Persistence {
     for (const write of this.#inFlight) write.lastIndex = Math.min(write.lastIndex, index - 1)
   }
 
-  /** Everything up to `lastIndex` is handed out, together with `hardState`. */
-  handOut(lastIndex: LogIndex, hardState: HardState): Acknowledgement {
+  /** A snapshot that ends at `index` takes the place of the log. Of what was durable before, only what is committed is
+   *  certain to be the same as in the snapshot. */
+  noteRestore(index: number, commitIndex: number): void {
+    this.#truncateFrom = undefined
+    this.#handedOutIndex = index
+    this.#durableIndex = Math.min(this.#durableIndex, commitIndex)
+    for (const write of this.#inFlight) write.lastIndex = Math.min(write.lastIndex, commitIndex)
+  }
+
+  /** Everything up to `lastIndex` is handed out, in `term`. */
+  handOut(lastIndex: LogIndex, term: Term): Acknowledgement {
     this.#writeNumber++
     this.#handedOutIndex = lastIndex
     this.#truncateFrom = undefined
-    this.#inFlight.push({ writeNumber: this.#writeNumber, hardState, lastIndex })
-    return { writeNumber: this.#writeNumber, durableIndex: lastIndex, term: hardState.term }
+    this.#inFlight.push({ writeNumber: this.#writeNumber, lastIndex })
+    return { writeNumber: this.#writeNumber, durableIndex: lastIndex, term }
   }
 
   /** A write, and with it all before it, is durable. Acknowledging one again changes nothing. */
@@ -68,17 +73,7 @@ export class Persistence {
     for (let write = this.#inFlight[0]; write !== undefined; write = this.#inFlight[0]) {
       if (write.writeNumber > writeNumber) break
       this.#durableIndex = Math.max(this.#durableIndex, write.lastIndex)
-      this.#durableHardState = write.hardState
       this.#inFlight.shift()
     }
-  }
-
-  /** The writes in flight failed and left nothing: their entries are to be handed out again.
-   *  @returns the hard state that is on disk. */
-  rewind(): HardState {
-    this.#inFlight.length = 0
-    if (this.#handedOutIndex > this.#durableIndex) this.#truncateFrom = this.#durableIndex + 1
-    this.#handedOutIndex = this.#durableIndex
-    return this.#durableHardState
   }
 }

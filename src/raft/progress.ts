@@ -3,11 +3,15 @@ import { invariant } from '../base/invariant.js'
 import { Inflights } from './inflights.js'
 import type { ProgressState, ProgressStatus } from './ready.js'
 
+/** What a progress knows of its replica; whether that is a learner is for the configuration to say. */
+type Known = Omit<ProgressStatus, 'learner'>
+
 /** What a leader knows of one replica, and how it sends to it.
  *
  *  probe: where the logs meet is a guess; one append, then wait for the answer or the next heartbeat.
  *  replicate: the guess was confirmed; appends are pipelined, nextIndex runs ahead of matchIndex,
  *  bounded by the in-flight window.
+ *  snapshot: what the replica needs is compacted away; nothing is sent while a snapshot is on its way to it.
  *  Invariant R11: matchIndex < nextIndex. */
 export class Progress {
   readonly id: ReplicaId
@@ -17,6 +21,8 @@ export class Progress {
   #nextIndex: number
   /** The largest commit index sent that the follower is likely to have taken. */
   #sentCommitIndex = 0
+  /** The index of the snapshot that is on its way; 0 for none. */
+  #pendingSnapshotIndex = 0
   #paused = false
   /** Whether the replica was heard of since the last check-quorum. */
   recentActive = false
@@ -41,7 +47,7 @@ export class Progress {
 
   /** No append may be sent until something is heard. */
   get paused(): boolean {
-    return this.#paused
+    return this.#paused || this.#state === 'snapshot'
   }
 
   /** Whether an append may carry entries: a full window admits only empty ones, which keep the flow alive. */
@@ -64,6 +70,21 @@ export class Progress {
     this.#enter('replicate')
   }
 
+  /** A snapshot that ends at `index` is sent; entries follow when the replica says how far it has got. */
+  becomeSnapshot(index: number): void {
+    this.#clear('snapshot')
+    this.#pendingSnapshotIndex = index
+    this.#nextIndex = index + 1
+    this.#sentCommitIndex = index
+  }
+
+  /** The snapshot arrived, or did not: probes from behind it, or from where it was, after the next sign of life. */
+  endSnapshot({ delivered }: { readonly delivered: boolean }): void {
+    const nextIndex = delivered ? this.#pendingSnapshotIndex + 1 : 0
+    this.probeFrom(nextIndex)
+    this.#paused = true
+  }
+
   /** Takes an acknowledgement that the replica holds everything up to `index`.
    *  @returns false when that was known before. */
   acknowledgeMatch(index: number): boolean {
@@ -83,6 +104,7 @@ export class Progress {
    *  @param hintIndex the largest index at which the logs may match.
    *  @returns false when the rejection is stale: a later answer overtook it. */
   reject(rejectedIndex: number, hintIndex: number): boolean {
+    if (this.#state === 'snapshot') return false
     if (this.#state === 'replicate') {
       if (rejectedIndex <= this.#matchIndex) return false
       this.#retreatTo(this.#matchIndex + 1)
@@ -136,7 +158,7 @@ export class Progress {
     })
   }
 
-  status(): ProgressStatus {
+  status(): Known {
     return {
       id: this.id,
       state: this.#state,
@@ -144,7 +166,8 @@ export class Progress {
       nextIndex: this.nextIndex,
       inflightMessages: this.#inflights.count,
       inflightBytes: this.#inflights.bytes,
-      paused: this.#paused,
+      pendingSnapshotIndex: this.#pendingSnapshotIndex as LogIndex,
+      paused: this.paused,
       recentActive: this.recentActive,
     }
   }
@@ -156,6 +179,7 @@ export class Progress {
 
   #clear(state: ProgressState): void {
     this.#state = state
+    this.#pendingSnapshotIndex = 0
     this.#paused = false
     this.#inflights.clear()
   }

@@ -23,5 +23,5 @@ export function canStartReadRound(state: CoreState): boolean {
 export function startReadRound(state: CoreState): void {
   state.reads.startRound(state.id, state.commitIndex)
   broadcastHeartbeat(state)
-  state.reads.release(state.tracker.voters)
+  state.reads.release(state.tracker.configuration)
 }

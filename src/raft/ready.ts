@@ -1,6 +1,7 @@
 import type { LogIndex, ReplicaId, Term } from '../base/ids.js'
 import type { Random } from '../base/random.js'
 import type { EntryRange, EntryRun } from './entry-range.js'
+import type { MembershipConfiguration } from './membership.js'
 import type { Message } from './messages.js'
 
 /** What a replica is at the moment. */
@@ -38,6 +39,15 @@ export interface Acknowledgement {
   readonly term: Term
 }
 
+/** A snapshot as the core sees it: what it stands for. Its data are the embedder's. */
+export interface SnapshotDescription {
+  /** The last entry that it covers, and the term of that entry. */
+  readonly index: LogIndex
+  readonly term: Term
+  /** The configuration in force after that entry. */
+  readonly configuration: MembershipConfiguration
+}
+
 /** Committed entries to apply, in order. */
 export interface CommittedRange {
   readonly firstIndex: LogIndex
@@ -46,7 +56,7 @@ export interface CommittedRange {
 
 /** Everything that one turn of the core wants done. Read-only data; an absent field means nothing to do.
  *
- *  Order: persist `hardState`, `truncateFrom` and `entries` as one write. No message may leave before the term and
+ *  Order: persist `snapshot`, or else `hardState`, `truncateFrom` and `entries`, as one write. No message may leave before the term and
  *  vote of this and every earlier Ready are durable. Besides that, `messages` may leave at once;
  *  `messagesAfterPersist` leave only when the write of this Ready and every earlier write are durable, and those
  *  among them that are addressed to this replica itself go back in through `core.step`. */
@@ -55,6 +65,10 @@ export interface Ready {
   readonly softState?: SoftState
   /** Present when it changed. When only commitIndex did, it may ride on the next write that syncs anyway. */
   readonly hardState?: HardState
+  /** Takes the place of the whole log and of the state machine's state: the log goes on, with `entries`, behind it.
+   *  Entries handed out to apply and not applied yet are part of it. When the state machine has taken it,
+   *  `acknowledgeApplied` says so with its index; no entries are handed out to apply before. */
+  readonly snapshot?: SnapshotDescription
   /** Entries from here on are dropped from the log before `entries` are appended. */
   readonly truncateFrom?: LogIndex
   /** Entries to append. */
@@ -66,7 +80,7 @@ export interface Ready {
   readonly readStates: readonly ReadState[]
   /** Contexts of reads that will never be answered, because leadership ended first. */
   readonly droppedReads: readonly number[]
-  /** Whether the write must be synced: entries, the term or the vote changed. */
+  /** Whether the write must be synced: entries, the term, the vote or the snapshot changed. */
   readonly mustSync: boolean
   /** Present exactly when mustSync is true. */
   readonly acknowledgement?: Acknowledgement
@@ -90,6 +104,10 @@ export interface RecoveredState {
   readonly entries: RecoveredEntries
   /** The last index that the state machine has applied; the entries after it are handed out again. */
   readonly appliedIndex: LogIndex
+  /** The configuration in force at appliedIndex; that of the options when absent. */
+  readonly configuration?: MembershipConfiguration
+  /** The newest snapshot that can be sent to followers. */
+  readonly snapshot?: SnapshotDescription
 }
 
 /** The voters of a partition. `outgoing` is the second half of a joint configuration, empty otherwise. */
@@ -103,6 +121,8 @@ export interface CoreOptions {
   readonly id: ReplicaId
   /** Every voter, this replica among them if it is one. */
   readonly voters: readonly ReplicaId[]
+  /** Every learner; none by default. */
+  readonly learners?: readonly ReplicaId[]
   /** The one source of randomness: spreads election timeouts. */
   readonly random: Random
   /** Absent for a replica that has never run. */
@@ -133,12 +153,19 @@ export interface CoreOptions {
   readonly applyingBytesMax?: number
   /** Whether entries may be applied before they are durable here, once a quorum has them; default true. */
   readonly applyBeforeDurable?: boolean
-  /** Frame bytes of a leader's empty entry; default 33, a frame without payload. */
+  /** Whether a leader that was removed, or made a learner, steps down when it applies that; default true. */
+  readonly stepDownOnRemoval?: boolean
+  /** What a leader asks of a membership change. strict (default): an entry of its own term is committed, no change waits
+   *  to be applied, and it is possible. pending: only that no other waits and that it fits to being joint or not. none:
+   *  nothing. The latter two are for tests against other implementations. */
+  readonly membershipGuard?: 'strict' | 'pending' | 'none'
+  /** Frame bytes of an entry without payload (a new leader's, and the one that leaves a joint configuration); default 33. */
   readonly noopBytes?: number
 }
 
-/** How a leader sends to one replica: one append at a time until it knows where the logs meet, or pipelined. */
-export type ProgressState = 'probe' | 'replicate'
+/** How a leader sends to one replica: one append at a time until it knows where the logs meet, pipelined, or not at all
+ *  while a snapshot is on its way. */
+export type ProgressState = 'probe' | 'replicate' | 'snapshot'
 
 /** What a leader knows of one replica. */
 export interface ProgressStatus {
@@ -148,6 +175,10 @@ export interface ProgressStatus {
   readonly nextIndex: LogIndex
   readonly inflightMessages: number
   readonly inflightBytes: number
+  /** The index of the snapshot that is on its way; 0 for none. */
+  readonly pendingSnapshotIndex: LogIndex
+  /** Whether it receives the log without voting. */
+  readonly learner: boolean
   /** Whether no append may be sent right now. */
   readonly paused: boolean
   /** Whether it was heard of in the current check-quorum interval. */
@@ -173,11 +204,15 @@ export interface CoreStatus {
   readonly electionElapsedTicks: number
   readonly electionTimeoutTicks: number
   readonly voters: VoterSets
+  readonly configuration: MembershipConfiguration
+  /** The target of a leadership transfer that is under way; 0 for none. */
+  readonly transferee: ReplicaId
   /** Per replica, this one included, sorted by id; empty unless leader. */
   readonly progress: readonly ProgressStatus[]
 }
 
-/** What became of a proposal. `firstIndex..lastIndex` of `term` are its entries; a drop had no effect. */
+/** What became of a proposal. `firstIndex..lastIndex` of `term` are its entries; a drop had no effect.
+ *  While leadership is handed over, proposals are dropped as if the target led already. */
 export type ProposeResult =
   | {
       readonly kind: 'accepted'
@@ -188,6 +223,26 @@ export type ProposeResult =
   | {
       readonly kind: 'dropped'
       readonly reason: 'not-leader' | 'uncommitted-limit'
+      readonly leader: ReplicaId
+    }
+
+/** What became of a proposed membership change; `refusal` says why the configuration does not admit it now. */
+export type MembershipProposeResult =
+  | ProposeResult
+  | {
+      readonly kind: 'dropped'
+      readonly reason: 'refused'
+      readonly leader: ReplicaId
+      readonly refusal: string
+    }
+
+/** What became of a request to hand leadership over. Started: the role change, or proposals that are accepted again, tell
+ *  the end. */
+export type TransferResult =
+  | { readonly kind: 'started' }
+  | {
+      readonly kind: 'refused'
+      readonly reason: 'not-leader' | 'not-voter' | 'leads-already'
       readonly leader: ReplicaId
     }
 

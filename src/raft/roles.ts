@@ -49,6 +49,8 @@ export function becomeLeader(state: CoreState): void {
   state.role = 'leader'
   state.leader = state.id
   leadOneself(state)
+  // A change of a predecessor may be among these entries: until they are applied there is no other.
+  state.pendingMembershipIndex = state.log.lastIndex
   const noop = { term: state.term, kind: entryKinds.noop, count: 1 }
   state.log.appendRuns([noop], Uint32Array.of(state.limits.noopBytes))
   state.noopIndex = state.log.lastIndex
@@ -76,4 +78,6 @@ function leaveRole(state: CoreState): void {
   state.tracker.reset(state.id, log.lastIndex, persistence.durableIndex)
   state.uncommittedBytes = 0
   state.noopIndex = 0 as LogIndex
+  state.pendingMembershipIndex = 0 as LogIndex
+  state.transferee = noReplica
 }

@@ -4,10 +4,17 @@ import { integerBetween, type Random } from '../base/random.js'
 import { Applying } from './applying.js'
 import { LogView } from './log-view.js'
 import type { Message } from './messages.js'
-import { resolveLimits, resolveVoters, type CoreLimits } from './options.js'
+import { resolveConfiguration, resolveLimits, type CoreLimits } from './options.js'
 import { Persistence } from './persistence.js'
 import { ReadRounds } from './read-rounds.js'
-import type { CoreOptions, HardState, RecoveredState, Role, SoftState } from './ready.js'
+import type {
+  CoreOptions,
+  HardState,
+  RecoveredState,
+  Role,
+  SnapshotDescription,
+  SoftState,
+} from './ready.js'
 import { Tracker } from './tracker.js'
 
 /** Everything that one replica knows. The handlers of this room, one file each, change it; nobody else sees it. */
@@ -32,6 +39,17 @@ export interface CoreState {
   uncommittedBytes: number
   /** The empty entry of this leadership: proposals come after it. */
   noopIndex: LogIndex
+  /** The last membership entry that was applied. */
+  membershipIndex: LogIndex
+  /** The last entry that may be a membership change and was there when leadership began, or was proposed since: only when
+   *  it is applied can there be another. */
+  pendingMembershipIndex: LogIndex
+  /** Who is to take over the leadership; 0 for nobody. */
+  transferee: ReplicaId
+  /** The newest snapshot that followers can be sent. */
+  snapshot: SnapshotDescription | undefined
+  /** A snapshot that the next Ready hands out to be restored. */
+  restoredSnapshot: SnapshotDescription | undefined
   messages: Message[]
   messagesAfterPersist: Message[]
   /** What the last Ready told. */
@@ -63,12 +81,12 @@ export function createState(options: CoreOptions): CoreState {
     limits,
     random: options.random,
     log,
-    persistence: new Persistence(log.lastIndex, hardState),
+    persistence: new Persistence(log.lastIndex),
     applying: new Applying(appliedIndex, {
       pageBytesMax: limits.committedBytesMax,
       bytesMax: limits.applyingBytesMax,
     }),
-    tracker: new Tracker(resolveVoters(options.voters), log.lastIndex + 1, limits),
+    tracker: new Tracker(resolveConfiguration(options), log.lastIndex + 1, limits),
     reads: new ReadRounds(),
     term: hardState.term,
     vote: hardState.vote,
@@ -81,6 +99,11 @@ export function createState(options: CoreOptions): CoreState {
     heartbeatElapsedTicks: 0,
     uncommittedBytes: 0,
     noopIndex: 0 as LogIndex,
+    membershipIndex: appliedIndex,
+    pendingMembershipIndex: 0 as LogIndex,
+    transferee: noReplica,
+    snapshot: recovered.snapshot,
+    restoredSnapshot: undefined,
     messages: [],
     messagesAfterPersist: [],
     toldHardState: hardState,
@@ -102,8 +125,9 @@ export function postponeElection(state: CoreState): void {
   state.electionElapsedTicks = 0
 }
 
-/** Whether this replica may campaign: only a voter may. */
-export const isPromotable = (state: CoreState): boolean => state.tracker.isVoter(state.id)
+/** Whether this replica may campaign: only a voter may, and none whose state machine lacks a snapshot. */
+export const isPromotable = ({ tracker, applying, id }: CoreState): boolean =>
+  tracker.isVoter(id) && !applying.restoring
 
 /** Moves the commit index on; it never falls.
  *  @returns whether it moved. */

@@ -8,6 +8,7 @@ export function hasReady(state: CoreState): boolean {
     state.messages.length > 0 ||
     state.messagesAfterPersist.length > 0 ||
     state.persistence.nextIndex <= state.log.lastIndex ||
+    state.restoredSnapshot !== undefined ||
     state.applying.hasNext(appliableIndex(state)) ||
     state.reads.hasResults ||
     canStartReadRound(state) ||
@@ -50,13 +51,18 @@ function addPersisted(state: CoreState, draft: Draft): void {
     draft.hardState = hardState
     draft.mustSync = isElectionState(hardState, toldHardState)
   }
+  if (state.restoredSnapshot !== undefined) {
+    draft.snapshot = state.restoredSnapshot
+    draft.mustSync = true
+    state.restoredSnapshot = undefined
+  }
   if (nextIndex <= log.lastIndex) {
     draft.entries = log.slice(nextIndex, log.lastIndex)
     draft.mustSync = true
   }
   if (truncateFrom !== undefined) draft.truncateFrom = truncateFrom
   if (!draft.mustSync) return
-  draft.acknowledgement = persistence.handOut(log.lastIndex, state.toldHardState)
+  draft.acknowledgement = persistence.handOut(log.lastIndex, state.toldHardState.term)
 }
 
 /** A commit index alone can be lost in a crash: the leader tells it again. Term and vote cannot (Raft §5.2). */

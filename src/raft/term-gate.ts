@@ -14,16 +14,24 @@ export function passTermGate(state: CoreState, message: Message): boolean {
 }
 
 /** Who is not in the configuration has no say in elections and counts for nothing: it neither gets a vote nor
- *  raises the term. A leader may be newer than the configuration known here, so it is heard. */
+ *  raises the term. The configuration known here may be an old one, though: a leader is heard, and so is a candidate
+ *  whose log goes further than this one, for it may have been added by an entry that is missing here. */
 function isFromMember(state: CoreState, message: Message): boolean {
-  if (message.kind === 'append-entries' || message.kind === 'heartbeat') return true
-  return state.tracker.progressOf(message.from) !== undefined
+  if (isFromLeader(message)) return true
+  if (state.tracker.progressOf(message.from) !== undefined) return true
+  if (message.kind !== 'request-vote' && message.kind !== 'pre-vote') return false
+  const { index, term } = state.log.last
+  const { lastIndex, lastTerm } = message
+  return lastTerm > term || (lastTerm === term && lastIndex > index)
 }
+
+const isFromLeader = ({ kind }: Message): boolean =>
+  kind === 'append-entries' || kind === 'heartbeat' || kind === 'install-snapshot'
 
 /** Messages of older terms are dropped, but their sender may have to learn of the newer term. */
 function answerOldTerm(state: CoreState, message: Message): false {
   const { checkQuorum, preVote } = state.limits
-  if (message.kind === 'append-entries' || message.kind === 'heartbeat') {
+  if (isFromLeader(message)) {
     // With leases nobody listens to this replica's own higher term while that leader lives: without an
     // answer to the leader the two would never agree on a term again.
     if (checkQuorum || preVote) tellTerm(state, message.from)
@@ -45,7 +53,7 @@ function enterNewTerm(state: CoreState, message: Message): boolean {
       // It asks about a term that nobody is in yet.
       return !hearsLeader(state)
     case 'request-vote':
-      if (hearsLeader(state)) return false
+      if (hearsLeader(state) && message.leadershipTransfer !== true) return false
       followNewerCandidate(state, message.term)
       return true
     case 'pre-vote-response':
@@ -54,6 +62,7 @@ function enterNewTerm(state: CoreState, message: Message): boolean {
       return true
     case 'append-entries':
     case 'heartbeat':
+    case 'install-snapshot':
       becomeFollower(state, message.term, message.from)
       return true
     default:

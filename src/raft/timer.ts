@@ -2,6 +2,7 @@ import { noReplica } from '../base/ids.js'
 import { campaign } from './election.js'
 import { broadcastHeartbeat } from './heartbeat.js'
 import { becomeFollower } from './roles.js'
+import { abandonTransfer } from './transfer.js'
 import { isPromotable, restartElectionTimer, type CoreState } from './state.js'
 
 /** Lets one tick pass. */
@@ -27,6 +28,7 @@ function tickLeader(state: CoreState): void {
       becomeFollower(state, state.term, noReplica)
       return
     }
+    abandonTransfer(state)
   }
   if (state.heartbeatElapsedTicks < state.limits.heartbeatTicks) return
   state.heartbeatElapsedTicks = 0

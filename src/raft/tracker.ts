@@ -1,22 +1,49 @@
 import type { ReplicaId } from '../base/ids.js'
+import { isVoterOf, memberIds, type MembershipConfiguration } from './membership.js'
 import type { CoreLimits } from './options.js'
 import { Progress } from './progress.js'
 import { jointPosition, jointVoteResult, type VoteResult } from './quorum.js'
-import type { ProgressStatus, VoterSets } from './ready.js'
+import type { ProgressStatus } from './ready.js'
 
 /** The configuration in force, with what is known of each replica in it: its progress and its vote. */
 export class Tracker {
-  readonly voters: VoterSets
-  /** Every replica of the configuration, ascending: messages go out in this order. */
-  readonly ids: readonly ReplicaId[]
+  readonly #window: { readonly messagesMax: number; readonly bytesMax: number }
   readonly #progress = new Map<ReplicaId, Progress>()
   readonly #votes = new Map<ReplicaId, boolean>()
+  #configuration: MembershipConfiguration
+  #ids: readonly ReplicaId[] = []
 
-  constructor(voters: VoterSets, nextIndex: number, limits: CoreLimits) {
-    this.voters = voters
-    this.ids = [...new Set([...voters.incoming, ...voters.outgoing])].sort((a, b) => a - b)
-    const window = { messagesMax: limits.inflightMessagesMax, bytesMax: limits.inflightBytesMax }
-    for (const id of this.ids) this.#progress.set(id, new Progress(id, nextIndex, window))
+  constructor(configuration: MembershipConfiguration, nextIndex: number, limits: CoreLimits) {
+    this.#window = {
+      messagesMax: limits.inflightMessagesMax,
+      bytesMax: limits.inflightBytesMax,
+    }
+    this.#configuration = configuration
+    this.reconfigure(configuration, nextIndex)
+  }
+
+  get configuration(): MembershipConfiguration {
+    return this.#configuration
+  }
+
+  /** Every replica of the configuration, ascending: messages go out in this order. */
+  get ids(): readonly ReplicaId[] {
+    return this.#ids
+  }
+
+  /** Puts a configuration in force. Who stays keeps its progress, who goes loses it.
+   *  @param nextIndex where replication to a new replica begins. */
+  reconfigure(configuration: MembershipConfiguration, nextIndex: number): void {
+    this.#configuration = configuration
+    this.#ids = memberIds(configuration)
+    for (const id of this.#progress.keys()) if (!this.#ids.includes(id)) this.#progress.delete(id)
+    for (const id of this.#ids) {
+      if (this.#progress.has(id)) continue
+      const progress = new Progress(id, nextIndex, this.#window)
+      // It could not be heard of yet, which must not count against its leader's quorum.
+      progress.recentActive = true
+      this.#progress.set(id, progress)
+    }
   }
 
   progressOf(id: ReplicaId): Progress | undefined {
@@ -24,7 +51,11 @@ export class Tracker {
   }
 
   isVoter(id: ReplicaId): boolean {
-    return this.voters.incoming.includes(id) || this.voters.outgoing.includes(id)
+    return isVoterOf(this.#configuration, id)
+  }
+
+  isLearner(id: ReplicaId): boolean {
+    return this.#configuration.learners.includes(id)
   }
 
   /** Starts over for a new term or role: nothing is known of the others. */
@@ -45,18 +76,18 @@ export class Tracker {
   }
 
   voteResult(): VoteResult {
-    return jointVoteResult(this.voters, (id) => this.#votes.get(id))
+    return jointVoteResult(this.#configuration, (id) => this.#votes.get(id))
   }
 
   /** The index that a quorum is known to hold durably. */
   quorumMatchIndex(): number {
-    return jointPosition(this.voters, (id) => this.#progress.get(id)?.matchIndex ?? 0)
+    return jointPosition(this.#configuration, (id) => this.#progress.get(id)?.matchIndex ?? 0)
   }
 
   /** Whether a quorum was heard of since the last time this was asked. */
   takeQuorumActive(self: ReplicaId): boolean {
     const result = jointVoteResult(
-      this.voters,
+      this.#configuration,
       (id) => this.#progress.get(id)?.recentActive === true,
     )
     for (const [id, progress] of this.#progress) progress.recentActive = id === self
@@ -68,6 +99,9 @@ export class Tracker {
   }
 
   status(): ProgressStatus[] {
-    return this.ids.flatMap((id) => this.#progress.get(id)?.status() ?? [])
+    return this.#ids.flatMap((id) => {
+      const progress = this.#progress.get(id)
+      return progress === undefined ? [] : { ...progress.status(), learner: this.isLearner(id) }
+    })
   }
 }

@@ -2,11 +2,13 @@ import { invariant } from '../base/invariant.js'
 import { handleAppendEntriesResponse } from './append-entries-response.js'
 import { followAppendEntries, handleAppendEntries } from './append-entries.js'
 import { followHeartbeat, handleHeartbeat, handleHeartbeatResponse } from './heartbeat.js'
+import { followInstallSnapshot, handleInstallSnapshot } from './install-snapshot.js'
 import type { Message, MessageKind } from './messages.js'
 import type { Role } from './ready.js'
 import { handlePreVoteResponse, handleRequestVoteResponse } from './request-vote-response.js'
 import { handlePreVote, handleRequestVote } from './request-vote.js'
 import type { CoreState } from './state.js'
+import { handleTimeoutNow } from './transfer.js'
 
 type Handler<Kind extends MessageKind> = (
   state: CoreState,
@@ -34,6 +36,8 @@ export const transitions: Readonly<Record<Role, Handlers>> = {
     'append-entries-response': ignore,
     heartbeat: handleHeartbeat,
     'heartbeat-response': ignore,
+    'install-snapshot': handleInstallSnapshot,
+    'timeout-now': handleTimeoutNow,
   },
   'pre-candidate': {
     'pre-vote': handlePreVote,
@@ -44,6 +48,8 @@ export const transitions: Readonly<Record<Role, Handlers>> = {
     'append-entries-response': ignore,
     heartbeat: followHeartbeat,
     'heartbeat-response': ignore,
+    'install-snapshot': followInstallSnapshot,
+    'timeout-now': ignore,
   },
   candidate: {
     'pre-vote': handlePreVote,
@@ -54,6 +60,8 @@ export const transitions: Readonly<Record<Role, Handlers>> = {
     'append-entries-response': ignore,
     heartbeat: followHeartbeat,
     'heartbeat-response': ignore,
+    'install-snapshot': followInstallSnapshot,
+    'timeout-now': ignore,
   },
   leader: {
     'pre-vote': handlePreVote,
@@ -64,6 +72,8 @@ export const transitions: Readonly<Record<Role, Handlers>> = {
     'append-entries-response': handleAppendEntriesResponse,
     heartbeat: refuseSecondLeader,
     'heartbeat-response': handleHeartbeatResponse,
+    'install-snapshot': refuseSecondLeader,
+    'timeout-now': ignore,
   },
 }
 

@@ -16,6 +16,8 @@ export const frameTypes = {
   appendEntriesResponse: 0x15,
   heartbeat: 0x16,
   heartbeatResponse: 0x17,
+  installSnapshot: 0x18,
+  timeoutNow: 0x19,
 
   propose: 0x20,
   query: 0x21,

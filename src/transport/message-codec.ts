@@ -3,6 +3,11 @@ import { ClustorError } from '../base/errors.js'
 import type { LogIndex, ReplicaId, Term } from '../base/ids.js'
 import { assertNever } from '../base/invariant.js'
 import type { EntryRange } from '../raft/entry-range.js'
+import {
+  configurationBytes,
+  decodeConfiguration,
+  encodeConfiguration,
+} from '../raft/membership-codec.js'
 import type { Message, MessageKind } from '../raft/messages.js'
 import type { FrameWriter } from './frame-writer.js'
 import { describeType, frameTypes } from './frame-types.js'
@@ -20,6 +25,7 @@ export interface MessageRoute {
 }
 
 const rejectedFlag = 1
+const leadershipTransferFlag = 2
 
 const messageTypes = {
   'pre-vote': frameTypes.preVote,
@@ -30,9 +36,11 @@ const messageTypes = {
   'append-entries-response': frameTypes.appendEntriesResponse,
   heartbeat: frameTypes.heartbeat,
   'heartbeat-response': frameTypes.heartbeatResponse,
+  'install-snapshot': frameTypes.installSnapshot,
+  'timeout-now': frameTypes.timeoutNow,
 } as const satisfies Record<MessageKind, number>
 
-/** Bytes of a body, without the frames of an append. */
+/** Bytes of a body, without the frames of an append and the configuration of a snapshot. */
 const headBytesOf = {
   'pre-vote': 28,
   'pre-vote-response': 12,
@@ -42,11 +50,19 @@ const headBytesOf = {
   'append-entries-response': 36,
   heartbeat: 28,
   'heartbeat-response': 20,
+  'install-snapshot': 28,
+  'timeout-now': 12,
 } as const satisfies Record<MessageKind, number>
 
 /** Bytes of a message's body. */
 export function messageBodyBytes({ message, frames }: PeerMessage): number {
-  return headBytesOf[message.kind] + (frames?.length ?? 0)
+  return headBytes(message) + (frames?.length ?? 0)
+}
+
+function headBytes(message: Message): number {
+  const bytes = headBytesOf[message.kind]
+  if (message.kind !== 'install-snapshot') return bytes
+  return bytes + configurationBytes(message.snapshot.configuration)
 }
 
 /** Queues a message. Its frames are sent as they are, and not copied when they are large. */
@@ -55,15 +71,19 @@ export function writeMessage(
   channel: number,
   { message, frames }: PeerMessage,
 ): void {
-  const headBytes = headBytesOf[message.kind]
-  const offset = writer.begin(headBytes, headBytes + (frames?.length ?? 0))
+  const offset = writer.begin(headBytes(message), messageBodyBytes({ message, frames }))
   const bytes = writer.buffer
   bytes[offset] = messageTypes[message.kind]
-  bytes[offset + 1] = 'rejected' in message && message.rejected ? rejectedFlag : 0
+  bytes[offset + 1] = flagsOf(message)
   bytes.writeUInt16LE(channel, offset + 2)
   writePosition(bytes, offset + 4, message.term)
   writeFields(bytes, offset + 12, message)
   if (frames !== null) writer.block(frames)
+}
+
+function flagsOf(message: Message): number {
+  if ('rejected' in message && message.rejected) return rejectedFlag
+  return 'leadershipTransfer' in message ? leadershipTransferFlag : 0
 }
 
 function writeFields(bytes: Buffer, offset: number, message: Message): void {
@@ -75,6 +95,7 @@ function writeFields(bytes: Buffer, offset: number, message: Message): void {
       return
     case 'pre-vote-response':
     case 'request-vote-response':
+    case 'timeout-now':
       return
     case 'append-entries':
       writePosition(bytes, offset, message.prevIndex)
@@ -93,12 +114,17 @@ function writeFields(bytes: Buffer, offset: number, message: Message): void {
     case 'heartbeat-response':
       writePosition(bytes, offset, message.context)
       return
+    case 'install-snapshot':
+      writePosition(bytes, offset, message.snapshot.index)
+      writePosition(bytes, offset + 8, message.snapshot.term)
+      bytes.set(encodeConfiguration(message.snapshot.configuration), offset + 16)
+      return
     default:
       assertNever(message)
   }
 }
 
-/** Reads a body of type 0x10 to 0x17. The frames of an append are verified and stay a view of the body.
+/** Reads a body of type 0x10 to 0x19. The frames of an append are verified and stay a view of the body.
  *  @throws ERR_PROTOCOL for an unknown type, a wrong length, an unknown flag, an integer of 2^53 or more, or frames that do not
  *  follow the message; and what decodeFrames throws. */
 export function readMessage(
@@ -108,11 +134,11 @@ export function readMessage(
 ): PeerMessage {
   switch (body[0]) {
     case frameTypes.preVote:
-      return { message: readCandidate(body, route, 'pre-vote'), frames: null }
+      return { message: readPreVote(body, route), frames: null }
     case frameTypes.preVoteResponse:
       return { message: readVote(body, route, 'pre-vote-response'), frames: null }
     case frameTypes.requestVote:
-      return { message: readCandidate(body, route, 'request-vote'), frames: null }
+      return { message: readRequestVote(body, route), frames: null }
     case frameTypes.requestVoteResponse:
       return { message: readVote(body, route, 'request-vote-response'), frames: null }
     case frameTypes.appendEntries:
@@ -123,22 +149,34 @@ export function readMessage(
       return { message: readHeartbeat(body, route), frames: null }
     case frameTypes.heartbeatResponse:
       return { message: readHeartbeatResponse(body, route), frames: null }
+    case frameTypes.installSnapshot:
+      return { message: readSnapshot(body, route), frames: null }
+    case frameTypes.timeoutNow:
+      return { message: readTimeoutNow(body, route), frames: null }
     default:
       throw new ClustorError('ERR_PROTOCOL', `unknown type ${describeType(body[0] ?? 0)}`)
   }
 }
 
-function readCandidate(
-  body: Buffer,
-  { from, to }: MessageRoute,
-  kind: 'pre-vote' | 'request-vote',
-): Message {
-  assertBodyBytes(body, headBytesOf[kind])
+function readPreVote(body: Buffer, { from, to }: MessageRoute): Message {
+  assertBodyBytes(body, headBytesOf['pre-vote'])
   assertNoFlags(body)
-  const lastIndex = readIndex(body, 12)
-  const lastTerm = readTerm(body, 20)
-  return { kind, from, to, term: readTerm(body, 4), lastIndex, lastTerm }
+  return { kind: 'pre-vote', from, to, ...readCandidate(body) }
 }
+
+function readRequestVote(body: Buffer, { from, to }: MessageRoute): Message {
+  assertBodyBytes(body, headBytesOf['request-vote'])
+  const message = { kind: 'request-vote', from, to, ...readCandidate(body) } as const
+  if (body[1] === leadershipTransferFlag) return { ...message, leadershipTransfer: true }
+  assertNoFlags(body)
+  return message
+}
+
+const readCandidate = (body: Buffer) => ({
+  term: readTerm(body, 4),
+  lastIndex: readIndex(body, 12),
+  lastTerm: readTerm(body, 20),
+})
 
 function readVote(
   body: Buffer,
@@ -206,6 +244,21 @@ function readHeartbeatResponse(body: Buffer, { from, to }: MessageRoute): Messag
   assertNoFlags(body)
   const context = readPosition(body, 12)
   return { kind: 'heartbeat-response', from, to, term: readTerm(body, 4), context }
+}
+
+function readSnapshot(body: Buffer, { from, to }: MessageRoute): Message {
+  const headBytes = headBytesOf['install-snapshot']
+  assertBodyBytesMin(body, headBytes)
+  assertNoFlags(body)
+  const configuration = decodeConfiguration(body.subarray(headBytes))
+  const snapshot = { index: readIndex(body, 12), term: readTerm(body, 20), configuration }
+  return { kind: 'install-snapshot', from, to, term: readTerm(body, 4), snapshot }
+}
+
+function readTimeoutNow(body: Buffer, { from, to }: MessageRoute): Message {
+  assertBodyBytes(body, headBytesOf['timeout-now'])
+  assertNoFlags(body)
+  return { kind: 'timeout-now', from, to, term: readTerm(body, 4) }
 }
 
 // Log matching needs more than intact frames: they must stand where the message says (Raft §5.3).

@@ -22,6 +22,8 @@ const messageNames: Readonly<Record<MessageKind, string>> = {
   'append-entries-response': 'MsgAppResp',
   heartbeat: 'MsgHeartbeat',
   'heartbeat-response': 'MsgHeartbeatResp',
+  'install-snapshot': 'MsgSnap',
+  'timeout-now': 'MsgTimeoutNow',
 }
 
 /** The names that the scripts have for roles. */

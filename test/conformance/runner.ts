@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
+import { ConfigurationScript } from './confchange.js'
 import { Interaction } from './interaction.js'
 import { quorumVerbs } from './quorum.js'
 import { parseScript, type Directive } from './script.js'
@@ -30,18 +31,24 @@ export function listScripts(directory: string): string[] {
 
 /** Runs one script up to its first divergence. */
 export function runScript(file: string, mode: Mode): ScriptResult {
-  const interaction = new Interaction()
+  const environment = { interaction: new Interaction(), configuration: new ConfigurationScript() }
   for (const directive of parseScript(readFileSync(file, 'utf8'))) {
-    const divergence = compare(directive, runDirective(interaction, directive), mode)
+    const divergence = compare(directive, runDirective(environment, directive), mode)
     if (divergence !== undefined) return { file, divergence }
   }
   return { file, divergence: undefined }
 }
 
-function runDirective(interaction: Interaction, directive: Directive): string {
+interface Environment {
+  readonly interaction: Interaction
+  readonly configuration: ConfigurationScript
+}
+
+function runDirective({ interaction, configuration }: Environment, directive: Directive): string {
   const quorumVerb = quorumVerbs[directive.verb]
   try {
-    return quorumVerb === undefined ? interaction.run(directive) : quorumVerb(directive)
+    if (quorumVerb !== undefined) return quorumVerb(directive)
+    return configuration.run(directive) ?? interaction.run(directive)
   } catch (error) {
     return `error: ${error instanceof Error ? error.message : String(error)}`
   }

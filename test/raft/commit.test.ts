@@ -249,18 +249,6 @@ test('entries that were not handed out cannot be acknowledged as applied', (t) =
   t.throws(() => core.acknowledgeApplied(9 as never), { message: /R3/ })
 })
 
-test('after a failed write everything since the last durable one is handed out again', (t) => {
-  const follower = clusterOf([{ terms: [1, 1, 1] }, { terms: [] }]).replica(1)
-  follower.step(append({ term: 2, prevIndex: 1, prevTerm: 1, terms: [2] }))
-  follower.core.takeReady()
-
-  follower.core.reportWriteFailed()
-  const again = follower.core.takeReady()
-
-  t.like(again, { hardState: { term: 2 }, truncateFrom: 2, mustSync: true })
-  t.is(again.entries?.lastIndex as number, 2)
-})
-
 test('a replica that restarts applies its committed entries again', (t) => {
   const three = cluster(3).elect(1)
   three.replica(1).propose(40, 50)

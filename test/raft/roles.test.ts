@@ -1,5 +1,5 @@
 import test from 'ava'
-import { asReplica, asTerm, noReplica } from '../../src/base/ids.js'
+import { asIndex, asReplica, asTerm, noReplica } from '../../src/base/ids.js'
 import { SeededRandom } from '../../src/base/random.js'
 import { Persistence } from '../../src/raft/persistence.js'
 import { Progress } from '../../src/raft/progress.js'
@@ -51,8 +51,7 @@ test('a match index stays below the next index through every answer (R11)', (t) 
 })
 
 test('a write of which nothing was handed out proves nothing (R13)', (t) => {
-  const hardState = { term: asTerm(0), vote: noReplica, commitIndex: 0 as never }
-  const persistence = new Persistence(0, hardState)
+  const persistence = new Persistence(0)
 
   t.throws(
     () => {
@@ -60,4 +59,17 @@ test('a write of which nothing was handed out proves nothing (R13)', (t) => {
     },
     { message: /R13 / },
   )
+})
+
+test('a snapshot that is not applied, or not of this log, cannot be sent (R16)', (t) => {
+  const { core } = cluster(1).elect(1).replica(1)
+  const { configuration } = core.status()
+
+  for (const [index, term] of [
+    [2, 1],
+    [1, 2],
+  ] as const) {
+    const snapshot = { index: asIndex(index), term: asTerm(term), configuration }
+    t.throws(() => core.noteSnapshot(snapshot), { message: /R16 / })
+  }
 })

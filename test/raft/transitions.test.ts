@@ -67,6 +67,8 @@ const currentTerm: Readonly<Record<Role, Readonly<Record<MessageKind, Effect>>>>
     'append-entries-response': nothing,
     heartbeat: followsHeartbeat,
     'heartbeat-response': nothing,
+    'install-snapshot': follows,
+    'timeout-now': { role: 'candidate', answers: ['request-vote', 'request-vote'] },
   },
   'pre-candidate': {
     'pre-vote': preVotes,
@@ -77,6 +79,8 @@ const currentTerm: Readonly<Record<Role, Readonly<Record<MessageKind, Effect>>>>
     'append-entries-response': nothing,
     heartbeat: followsHeartbeat,
     'heartbeat-response': nothing,
+    'install-snapshot': follows,
+    'timeout-now': nothing,
   },
   candidate: {
     'pre-vote': preVotes,
@@ -87,6 +91,8 @@ const currentTerm: Readonly<Record<Role, Readonly<Record<MessageKind, Effect>>>>
     'append-entries-response': nothing,
     heartbeat: followsHeartbeat,
     'heartbeat-response': nothing,
+    'install-snapshot': follows,
+    'timeout-now': nothing,
   },
   leader: {
     'pre-vote': preVotes,
@@ -98,6 +104,8 @@ const currentTerm: Readonly<Record<Role, Readonly<Record<MessageKind, Effect>>>>
     'append-entries-response': { answers: ['append-entries'] },
     heartbeat: secondLeader,
     'heartbeat-response': { answers: ['append-entries'] },
+    'install-snapshot': secondLeader,
+    'timeout-now': nothing,
   },
 }
 
@@ -112,6 +120,9 @@ const newerTerm: Readonly<Record<MessageKind, number>> = {
   'append-entries-response': 9,
   heartbeat: 9,
   'heartbeat-response': 9,
+  'install-snapshot': 9,
+  // The follower campaigns at once, in the term after.
+  'timeout-now': 10,
 }
 
 const roles = Object.keys(currentTerm) as Role[]
@@ -154,7 +165,8 @@ for (const role of roles) {
       replica.step(anyMessage[kind](9))
 
       t.is(replica.core.status().term, asTerm(deaf ? 5 : newerTerm[kind]))
-      if (kind !== 'pre-vote' && !deaf) t.is(replica.role, 'follower')
+      if (kind === 'timeout-now') t.is(replica.role, 'candidate')
+      else if (kind !== 'pre-vote' && !deaf) t.is(replica.role, 'follower')
     })
   }
 }

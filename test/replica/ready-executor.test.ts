@@ -33,6 +33,22 @@ const messages: { readonly [Kind in MessageKind]: Extract<Message, { kind: Kind 
   },
   heartbeat: { kind: 'heartbeat', ...envelope, commitIndex: asIndex(4), context: 0 },
   'heartbeat-response': { kind: 'heartbeat-response', ...envelope, context: 0 },
+  'install-snapshot': {
+    kind: 'install-snapshot',
+    ...envelope,
+    snapshot: {
+      index: asIndex(4),
+      term: asTerm(2),
+      configuration: {
+        incoming: [self],
+        outgoing: [],
+        learners: [],
+        learnersNext: [],
+        autoLeave: false,
+      },
+    },
+  },
+  'timeout-now': { kind: 'timeout-now', ...envelope },
 }
 const kinds = Object.keys(messages) as MessageKind[]
 

@@ -38,6 +38,22 @@ export const sampleMessages: { readonly [Kind in MessageKind]: Message & { kind:
   },
   heartbeat: { ...envelope, kind: 'heartbeat', commitIndex: asIndex(12), context: largest },
   'heartbeat-response': { ...envelope, kind: 'heartbeat-response', context: 2 ** 33 + 1 },
+  'install-snapshot': {
+    ...envelope,
+    kind: 'install-snapshot',
+    snapshot: {
+      index: asIndex(9),
+      term: asTerm(6),
+      configuration: {
+        incoming: [asReplica(1), asReplica(2)],
+        outgoing: [asReplica(1), asReplica(3)],
+        learners: [asReplica(4)],
+        learnersNext: [asReplica(3)],
+        autoLeave: true,
+      },
+    },
+  },
+  'timeout-now': { ...envelope, kind: 'timeout-now' },
 }
 
 /** An append that carries payloads as entries of term 7. */

@@ -32,6 +32,14 @@ for (const message of Object.values(sampleMessages)) {
   })
 }
 
+test('a vote that a leader asked for says so on the wire', (t) => {
+  const message = { ...sampleMessages['request-vote'], leadershipTransfer: true } as const
+  const body = bodyOf({ message, frames: null })
+
+  t.is(body[1], 2)
+  t.deepEqual(readMessage(body, route, rangeOf), { message, frames: null })
+})
+
 test('an append carries the frames as they are and gives them back as a view', (t) => {
   const sent = appendOf(41, [Buffer.from('one'), Buffer.alloc(0), Buffer.alloc(100_000, 5)])
   const body = bodyOf(sent)
@@ -89,7 +97,7 @@ test('unknown types, unknown flags and other lengths are refused', (t) => {
   }
 
   for (const broken of [
-    changed(0, 0x18),
+    changed(0, 0x1a),
     changed(1, 1),
     body.subarray(0, 27),
     Buffer.concat([body, Buffer.alloc(1)]),

@@ -1,3 +1,4 @@
+import type { VoterSets } from '../../../src/raft/ready.js'
 import type { MemoryDisk, StoredEntry } from './disk.js'
 import type { TestReplica } from './replica.js'
 
@@ -20,6 +21,8 @@ export class SafetyChecker {
   readonly #committed: (Committed | undefined)[] = []
   readonly #durableVotes = new Map<string, number>()
   readonly #seen = new Map<number, Seen>()
+  /** The configuration and the commit index of each replica when it was last looked at. */
+  readonly #quorums = new Map<number, { voters: VoterSets; commitIndex: number }>()
   /** How many of its applied entries were looked at, per replica. */
   readonly #appliedSeen = new Map<number, number>()
 
@@ -43,6 +46,7 @@ export class SafetyChecker {
   forget(id: number): void {
     this.#seen.delete(id)
     this.#appliedSeen.delete(id)
+    this.#quorums.delete(id)
   }
 
   /** R20: at most one leader per term. R22: it holds every entry committed in an earlier term. */
@@ -93,17 +97,23 @@ export class SafetyChecker {
     }
   }
 
-  /** R24: a leader's commit index lies within what a majority has on disk. */
+  /** R24: what a leader newly commits is on the disks of a majority, of both halves of the configuration: of the one
+   *  in force now, or of the one before, if what was committed is the change from the one to the other. */
   #checkCommittedIsDurable(replica: TestReplica, replicas: readonly TestReplica[]): void {
-    const { role, commitIndex } = replica.core.status()
+    const { id, role, commitIndex, voters } = replica.core.status()
+    const before = this.#quorums.get(id) ?? { voters, commitIndex: 0 }
+    this.#quorums.set(id, { voters, commitIndex })
+    if (before.commitIndex === commitIndex) return
     if (role !== 'leader' || commitIndex === 0) return
     const entry = this.#committed[commitIndex]?.entry
     if (entry === undefined) return
-    const holding = replicas.filter(({ disk }) => {
+    const holders = replicas.filter(({ disk }) => {
       const stored = disk.entries[commitIndex - 1]
       return stored !== undefined && sameEntry(stored, entry)
     })
-    expect(holding.length * 2 > replicas.length, 'R24', { id: replica.id, commitIndex })
+    const holderIds = holders.map((holder) => holder.id)
+    const held = [voters, before.voters].some((sets) => isHeldBy(sets, holderIds))
+    expect(held, 'R24', { id, commitIndex, voters, holderIds })
   }
 }
 
@@ -122,6 +132,13 @@ function checkPairMatches(a: readonly StoredEntry[], b: readonly StoredEntry[]):
     matched ||= first.term === second.term
     if (matched) expect(sameEntry(first, second), 'R21', { index: position + 1, first, second })
   }
+}
+
+function isHeldBy({ incoming, outgoing }: VoterSets, holderIds: readonly number[]): boolean {
+  return [incoming, outgoing].every((half) => {
+    const holding = half.filter((id) => holderIds.includes(id)).length
+    return half.length === 0 || holding * 2 > half.length
+  })
 }
 
 const sameEntry = (a: StoredEntry, b: StoredEntry): boolean =>

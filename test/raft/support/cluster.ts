@@ -1,6 +1,7 @@
 import { SeededRandom } from '../../../src/base/random.js'
 import type { Message, MessageKind } from '../../../src/raft/messages.js'
 import { SafetyChecker } from './checker.js'
+import { Contents } from './contents.js'
 import { MemoryDisk, type StoredEntry } from './disk.js'
 import { TestReplica, type CoreSettings } from './replica.js'
 
@@ -85,8 +86,12 @@ export class Cluster {
   }
 }
 
-/** A cluster of `count` voters that have never run. */
-export function cluster(count: number, settings: CoreSettings = {}): Cluster {
+/** A cluster of `count` voters that have never run.
+ *  @param settings `voters` names them when they are not all: the others are to join. */
+export function cluster(
+  count: number,
+  settings: CoreSettings & { readonly voters?: readonly number[] } = {},
+): Cluster {
   return clusterOf(
     Array.from({ length: count }, () => ({ terms: [] })),
     settings,
@@ -102,14 +107,18 @@ export interface Given {
 }
 
 /** A cluster whose replicas start with the given logs. */
-export function clusterOf(given: readonly Given[], settings: CoreSettings = {}): Cluster {
+export function clusterOf(
+  given: readonly Given[],
+  { voters, ...settings }: CoreSettings & { readonly voters?: readonly number[] } = {},
+): Cluster {
+  const contents = new Contents()
   const ids = given.map((_, position) => position + 1)
   const replicas = given.map(({ terms, term }, position) => {
     const disk = new MemoryDisk()
     disk.entries.push(...terms.map((value, at) => storedEntry(value, at + 1)))
     disk.hardState = { ...disk.hardState, term: (term ?? terms.at(-1) ?? 0) as never }
     const random = new SeededRandom(position + 1)
-    return new TestReplica(position + 1, ids, { random, ...settings }, disk)
+    return new TestReplica(position + 1, voters ?? ids, { random, ...settings }, { disk, contents })
   })
   return new Cluster(replicas)
 }

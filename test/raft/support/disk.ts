@@ -1,6 +1,11 @@
 import { asIndex, asTerm, noReplica, type LogIndex } from '../../../src/base/ids.js'
 import type { EntryRun } from '../../../src/raft/entry-range.js'
-import type { HardState, Ready, RecoveredState } from '../../../src/raft/ready.js'
+import type {
+  HardState,
+  Ready,
+  RecoveredState,
+  SnapshotDescription,
+} from '../../../src/raft/ready.js'
 
 /** One entry as the simulated disk keeps it; its byte length stands for its content. */
 export interface StoredEntry {
@@ -12,16 +17,22 @@ export interface StoredEntry {
 /** What one replica has on stable storage: only what a completed write put there. */
 export class MemoryDisk {
   hardState: HardState = { term: asTerm(0), vote: noReplica, commitIndex: asIndex(0) }
-  /** entries[0] has index 1. */
+  /** entries[0] has index 1. Those that a snapshot covers are its data. */
   readonly entries: StoredEntry[] = []
+  snapshot: SnapshotDescription | undefined
 
   get lastIndex(): number {
     return this.entries.length
   }
 
-  /** Persists one Ready, as one atomic write. */
-  write({ hardState, truncateFrom, entries }: Ready): void {
+  /** Persists one Ready, as one atomic write.
+   *  @param covered what the snapshot of the Ready covers. */
+  write({ hardState, snapshot, truncateFrom, entries }: Ready, covered: StoredEntry[] = []): void {
     if (hardState !== undefined) this.hardState = hardState
+    if (snapshot !== undefined) {
+      this.snapshot = snapshot
+      this.entries.splice(0, this.entries.length, ...covered)
+    }
     if (truncateFrom !== undefined) this.entries.length = truncateFrom - 1
     if (entries === undefined) return
     if (this.entries.length !== entries.firstIndex - 1) {
@@ -36,23 +47,29 @@ export class MemoryDisk {
   }
 
   /** What a replica finds when it starts on this disk. */
-  recover(appliedIndex: number): RecoveredState {
+  recover(): RecoveredState {
     const commitIndex = Math.min(this.hardState.commitIndex, this.lastIndex)
+    const { snapshot } = this
     return {
       hardState: { ...this.hardState, commitIndex: asIndex(commitIndex) },
-      entries: recoveredEntries(this.entries),
-      appliedIndex: asIndex(appliedIndex),
+      entries: recoveredEntries(this.entries, snapshot?.index ?? 0),
+      appliedIndex: asIndex(snapshot?.index ?? 0),
+      ...(snapshot && { snapshot, configuration: snapshot.configuration }),
     }
   }
 }
 
-/** A log that starts at index 1 in the form in which a core takes it. */
-export function recoveredEntries(entries: readonly StoredEntry[]): RecoveredState['entries'] {
+/** A log in the form in which a core takes it, without the entries up to `compactedIndex`. */
+export function recoveredEntries(
+  entries: readonly StoredEntry[],
+  compactedIndex = 0,
+): RecoveredState['entries'] {
+  const kept = entries.slice(compactedIndex)
   return {
-    firstIndex: asIndex(1),
+    firstIndex: asIndex(compactedIndex + 1),
     lastIndex: entries.length as LogIndex,
-    prevTerm: asTerm(0),
-    runs: entries.map(({ term, kind }) => ({ term: asTerm(term), kind, count: 1 })),
-    byteLengths: Uint32Array.from(entries, ({ bytes }) => bytes),
+    prevTerm: asTerm(entries[compactedIndex - 1]?.term ?? 0),
+    runs: kept.map(({ term, kind }) => ({ term: asTerm(term), kind, count: 1 })),
+    byteLengths: Uint32Array.from(kept, ({ bytes }) => bytes),
   }
 }

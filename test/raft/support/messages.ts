@@ -1,16 +1,19 @@
 import { asIndex, asReplica, asTerm } from '../../../src/base/ids.js'
 import type { EntryRange, EntryRun } from '../../../src/raft/entry-range.js'
+import type { MembershipConfiguration } from '../../../src/raft/membership.js'
 import type {
   AppendEntries,
   AppendEntriesResponse,
   Heartbeat,
   HeartbeatResponse,
+  InstallSnapshot,
   Message,
   MessageKind,
   PreVote,
   PreVoteResponse,
   RequestVote,
   RequestVoteResponse,
+  TimeoutNow,
 } from '../../../src/raft/messages.js'
 
 interface Ends {
@@ -27,12 +30,16 @@ const ends = ({ from = 2, to = 1, term }: Ends) => ({
 })
 
 /** Entries of the given terms from `firstIndex` on, each with the content that its term and index imply. */
-export function range(firstIndex: number, terms: readonly number[]): EntryRange {
+export function range(
+  firstIndex: number,
+  terms: readonly number[],
+  kind: EntryRun['kind'] = 0,
+): EntryRange {
   const runs: EntryRun[] = []
   for (const term of terms) {
     const last = runs.at(-1)
     if (last?.term === asTerm(term)) runs[runs.length - 1] = { ...last, count: last.count + 1 }
-    else runs.push({ term: asTerm(term), kind: 0, count: 1 })
+    else runs.push({ term: asTerm(term), kind, count: 1 })
   }
   return {
     firstIndex: asIndex(firstIndex),
@@ -49,16 +56,17 @@ export function append(
     readonly prevTerm?: number
     readonly commitIndex?: number
     readonly terms?: readonly number[]
+    readonly kind?: EntryRun['kind']
   },
 ): AppendEntries {
-  const { prevIndex = 0, prevTerm = 0, commitIndex = 0, terms = [] } = given
+  const { prevIndex = 0, prevTerm = 0, commitIndex = 0, terms = [], kind } = given
   return {
     kind: 'append-entries',
     ...ends(given),
     prevIndex: asIndex(prevIndex),
     prevTerm: asTerm(prevTerm),
     commitIndex: asIndex(commitIndex),
-    entries: terms.length > 0 ? range(prevIndex + 1, terms) : null,
+    entries: terms.length > 0 ? range(prevIndex + 1, terms, kind) : null,
   }
 }
 
@@ -127,6 +135,31 @@ export const heartbeatResponse = (given: Ends & { context?: number }): Heartbeat
   context: given.context ?? 0,
 })
 
+/** A snapshot that ends at (index, snapshotTerm); its voters are 1, 2 and 3 unless said otherwise. */
+export function installSnapshot(
+  given: Ends & {
+    readonly index: number
+    readonly snapshotTerm: number
+    readonly configuration?: MembershipConfiguration
+  },
+): InstallSnapshot {
+  const { index, snapshotTerm } = given
+  const configuration = given.configuration ?? votersOnly(1, 2, 3)
+  const snapshot = { index: asIndex(index), term: asTerm(snapshotTerm), configuration }
+  return { kind: 'install-snapshot', ...ends(given), snapshot }
+}
+
+export const timeoutNow = (given: Ends): TimeoutNow => ({ kind: 'timeout-now', ...ends(given) })
+
+/** A configuration that is not joint and has no learners. */
+export const votersOnly = (...ids: number[]): MembershipConfiguration => ({
+  incoming: ids.map(asReplica),
+  outgoing: [],
+  learners: [],
+  learnersNext: [],
+  autoLeave: false,
+})
+
 /** One plain message of every kind, from replica 2 to replica 1. */
 export const anyMessage: { readonly [Kind in MessageKind]: (term: number) => Message } = {
   'pre-vote': (term) => preVote({ term }),
@@ -137,4 +170,6 @@ export const anyMessage: { readonly [Kind in MessageKind]: (term: number) => Mes
   'append-entries-response': (term) => appendResponse({ term, index: 0 }),
   heartbeat: (term) => heartbeat({ term }),
   'heartbeat-response': (term) => heartbeatResponse({ term }),
+  'install-snapshot': (term) => installSnapshot({ term, index: 1, snapshotTerm: 1 }),
+  'timeout-now': (term) => timeoutNow({ term }),
 }

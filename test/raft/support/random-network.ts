@@ -4,8 +4,7 @@ import type { Message } from '../../../src/raft/messages.js'
 import { SafetyChecker } from './checker.js'
 import { TestReplica } from './replica.js'
 
-type Fault =
-  'lost' | 'duplicated' | 'reordered' | 'partitioned' | 'crashed' | 'writeFailed' | 'compacted'
+type Fault = 'lost' | 'duplicated' | 'reordered' | 'partitioned' | 'crashed' | 'compacted'
 
 /** How often each fault, and each success, happened in a run. */
 export interface RunReport {
@@ -28,7 +27,6 @@ export class RandomNetwork {
     reordered: 0,
     partitioned: 0,
     crashed: 0,
-    writeFailed: 0,
     compacted: 0,
   }
   /** The commit index that a read must see at least, by its context. */
@@ -85,8 +83,7 @@ export class RandomNetwork {
     else if (dice < 600) replica.tick(1)
     else if (dice < 800) replica.completeWrite()
     else if (dice < 930) this.#propose(replica)
-    else if (dice < 978) this.#read(replica)
-    else if (dice < 980) this.#failWrites(replica)
+    else if (dice < 980) this.#read(replica)
     else if (dice < 988) this.#repartition()
     else if (dice < 988 + this.#crashShare) this.#crash(replica)
     else if (dice < 988 + this.#crashShare + this.#campaignShare) replica.core.campaign()
@@ -150,12 +147,6 @@ export class RandomNetwork {
     this.#faults.crashed++
     replica.crash()
     this.#checker.forget(replica.id)
-  }
-
-  #failWrites(replica: TestReplica): void {
-    if (replica.pendingWrites.length === 0) return
-    this.#faults.writeFailed++
-    replica.failWrites()
   }
 
   /** Compacts what every replica has on disk: no snapshot can bring it to one that lacks it. */

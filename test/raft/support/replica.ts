@@ -1,8 +1,12 @@
-import { asReplica, type ReplicaId } from '../../../src/base/ids.js'
+import { asIndex, asReplica, asTerm, type ReplicaId } from '../../../src/base/ids.js'
 import { SeededRandom } from '../../../src/base/random.js'
 import { Core } from '../../../src/raft/core.js'
+import { entryKinds } from '../../../src/raft/entry-range.js'
+import type { MembershipTransition } from '../../../src/raft/membership.js'
 import type { Message } from '../../../src/raft/messages.js'
 import type { CoreOptions, Ready, ReadState } from '../../../src/raft/ready.js'
+import { changeOf } from './changes.js'
+import { Contents } from './contents.js'
 import { MemoryDisk, type StoredEntry } from './disk.js'
 
 export type CoreSettings = Partial<Omit<CoreOptions, 'id' | 'voters'>>
@@ -29,13 +33,15 @@ export class TestReplica {
   readonly pendingWrites: PendingWrite[] = []
   readonly #voters: readonly ReplicaId[]
   readonly #settings: CoreSettings
+  readonly #contents: Contents
 
   constructor(
     id: number,
     voters: readonly number[],
     settings: CoreSettings,
-    disk = new MemoryDisk(),
+    { disk = new MemoryDisk(), contents = new Contents() } = {},
   ) {
+    this.#contents = contents
     this.id = asReplica(id)
     this.disk = disk
     this.#voters = voters.map(asReplica)
@@ -63,6 +69,30 @@ export class TestReplica {
     return this.core.propose(0, Uint32Array.from(byteLengths))
   }
 
+  /** Proposes what `text` says, as in 'v2 l3 r1': voters, learners, removals.
+   *  @param transition auto unless given. */
+  proposeChange(
+    text: string,
+    transition: MembershipTransition = 'auto',
+  ): ReturnType<Core['proposeMembership']> {
+    const change = changeOf(text, transition)
+    const result = this.core.proposeMembership(change, 42)
+    if (result.kind === 'accepted') this.#contents.putChange(result.term, result.lastIndex, change)
+    return result
+  }
+
+  /** Makes a snapshot of everything applied, and compacts the log up to it. */
+  takeSnapshot(): void {
+    const { appliedIndex: index, configuration, durableIndex } = this.core.status()
+    const term = this.applied.at(-1)?.entry.term ?? 0
+    if (index === 0 || durableIndex < index) return
+    const snapshot = { index, term: asTerm(term), configuration }
+    this.#contents.putSnapshot(this.applied.map(({ entry }) => entry))
+    this.disk.snapshot = snapshot
+    this.core.noteSnapshot(snapshot)
+    this.core.compactBefore(asIndex(index + 1))
+  }
+
   /** Takes every Ready there is; writes stay pending. */
   takeReadies(): void {
     while (this.core.hasReady()) this.#execute(this.core.takeReady())
@@ -72,15 +102,11 @@ export class TestReplica {
   completeWrite(): void {
     const write = this.pendingWrites.shift()
     if (write === undefined) return
-    this.disk.write(write.ready)
+    const { snapshot } = write.ready
+    this.disk.write(write.ready, this.#contents.coveredUpTo(snapshot?.index ?? 0))
+    if (snapshot !== undefined) this.#restore(snapshot.index)
     if (write.ready.acknowledgement) this.core.acknowledge(write.ready.acknowledgement)
     this.#release(write.released)
-  }
-
-  /** All pending writes fail and leave nothing, as on a full disk; what waited for them is not sent. */
-  failWrites(): void {
-    this.pendingWrites.length = 0
-    this.core.reportWriteFailed()
   }
 
   /** Takes every Ready and completes every write, until nothing is left to do. */
@@ -102,7 +128,6 @@ export class TestReplica {
   crash(): void {
     this.pendingWrites.length = 0
     this.outgoing = []
-    this.applied = []
     this.readStates = []
     this.droppedReads = []
     this.core = this.#boot()
@@ -110,7 +135,8 @@ export class TestReplica {
 
   #boot(): Core {
     const random = this.#settings.random ?? new SeededRandom(this.id)
-    const recovered = this.disk.recover(0)
+    const recovered = this.disk.recover()
+    this.#loadCovered(recovered.appliedIndex)
     return new Core({ ...this.#settings, id: this.id, voters: this.#voters, random, recovered })
   }
 
@@ -129,6 +155,17 @@ export class TestReplica {
     if (committed) this.#apply(committed.firstIndex, committed.lastIndex)
   }
 
+  #restore(index: number): void {
+    this.#loadCovered(index)
+    this.core.acknowledgeApplied(asIndex(index))
+  }
+
+  /** The state machine starts from what the snapshot on disk covers. */
+  #loadCovered(index: number): void {
+    const covered = this.disk.entries.slice(0, index)
+    this.applied = covered.map((entry, position) => ({ index: position + 1, entry }))
+  }
+
   #apply(firstIndex: number, lastIndex: number): void {
     const { runs, byteLengths } = this.core.entries(firstIndex as never, lastIndex as never)
     let index = firstIndex
@@ -136,6 +173,8 @@ export class TestReplica {
       for (let i = 0; i < count; i++, index++) {
         const bytes = byteLengths[index - firstIndex] ?? 0
         this.applied.push({ index, entry: { term, kind, bytes } })
+        if (kind !== entryKinds.membership) continue
+        this.core.applyMembership(this.#contents.changeAt(term, index), asIndex(index))
       }
     }
     this.core.acknowledgeApplied(lastIndex as never)

@@ -1,0 +1,56 @@
+import type { LogIndex, Term } from '../base/ids.js'
+import { configure } from './configure.js'
+import { memberIds } from './membership.js'
+import type { InstallSnapshot } from './messages.js'
+import { respondToAppend } from './outbox.js'
+import type { SnapshotDescription } from './ready.js'
+import { becomeFollower } from './roles.js'
+import { commitTo, postponeElection, type CoreState } from './state.js'
+
+/** A follower hears its leader, and has received a whole snapshot from it. */
+export function handleInstallSnapshot(state: CoreState, message: InstallSnapshot): void {
+  postponeElection(state)
+  state.leader = message.from
+  takeSnapshot(state, message)
+}
+
+/** A candidate hears the leader of its own term, and follows it (Raft §5.2). */
+export function followInstallSnapshot(state: CoreState, message: InstallSnapshot): void {
+  becomeFollower(state, message.term, message.from)
+  takeSnapshot(state, message)
+}
+
+/** Answers like an append: up to where this log is now known to be that of the leader. */
+function takeSnapshot(state: CoreState, { from, snapshot }: InstallSnapshot): void {
+  const index = isRestored(state, snapshot) ? snapshot.index : state.commitIndex
+  const noHint = { rejectHintIndex: 0 as LogIndex, rejectHintTerm: 0 as Term }
+  respondToAppend(state, from, { index, rejected: false, ...noHint })
+}
+
+/** @returns false when the log needs no snapshot, or this replica is not part of it. */
+function isRestored(state: CoreState, snapshot: SnapshotDescription): boolean {
+  const { log, id } = state
+  if (snapshot.index <= state.commitIndex) return false
+  if (!memberIds(snapshot.configuration).includes(id)) return false
+  if (log.holds(snapshot.index, snapshot.term)) {
+    // Raft figure 13, step 6: the log has it all, and learns only that it is committed.
+    commitTo(state, snapshot.index)
+    return false
+  }
+  restore(state, snapshot)
+  return true
+}
+
+/** The snapshot takes the place of the whole log (Raft §7). */
+function restore(state: CoreState, snapshot: SnapshotDescription): void {
+  const { log, persistence, applying } = state
+  const { index } = snapshot
+  persistence.noteRestore(index, state.commitIndex)
+  log.restore(snapshot)
+  applying.restore(index)
+  commitTo(state, index)
+  state.membershipIndex = index
+  state.snapshot = snapshot
+  state.restoredSnapshot = snapshot
+  configure(state, snapshot.configuration)
+}

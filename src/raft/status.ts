@@ -1,0 +1,33 @@
+import type { CoreStatus } from './ready.js'
+import type { CoreState } from './state.js'
+
+/** The state for people and metrics. */
+export function describeStatus({
+  log,
+  persistence,
+  applying,
+  tracker,
+  ...state
+}: CoreState): CoreStatus {
+  const { configuration } = tracker
+  return {
+    id: state.id,
+    role: state.role,
+    leader: state.leader,
+    term: state.term,
+    vote: state.vote,
+    commitIndex: state.commitIndex,
+    appliedIndex: applying.appliedIndex,
+    durableIndex: persistence.durableIndex,
+    firstIndex: log.firstIndex,
+    lastIndex: log.lastIndex,
+    lastTerm: log.last.term,
+    uncommittedBytes: state.uncommittedBytes,
+    electionElapsedTicks: state.electionElapsedTicks,
+    electionTimeoutTicks: state.electionTimeoutTicks,
+    voters: { incoming: configuration.incoming, outgoing: configuration.outgoing },
+    configuration,
+    transferee: state.transferee,
+    progress: state.role === 'leader' ? tracker.status() : [],
+  }
+}
