@@ -1,17 +1,24 @@
 import { entryKinds, type EntryKind, type EntryRange } from '../../src/raft/entry-range.js'
 import type { Message, MessageKind } from '../../src/raft/messages.js'
-import type { HardState, ProgressStatus, Ready, Role, SoftState } from '../../src/raft/ready.js'
+import type {
+  HardState,
+  ProgressState,
+  ProgressStatus,
+  Ready,
+  Role,
+  SnapshotDescription,
+  SoftState,
+} from '../../src/raft/ready.js'
+import { describeChange, type Payloads } from './payloads.js'
 
 /** One entry with its payload, as the harness keeps it. */
 export interface ScriptEntry {
   readonly index: number
   readonly term: number
   readonly kind: EntryKind
-  readonly data: string
+  /** The name of its kind and its content, as the scripts show them. */
+  readonly text: string
 }
-
-/** Finds the payload of an entry, which the core never sees. */
-export type PayloadLookup = (term: number, index: number) => string
 
 const messageNames: Readonly<Record<MessageKind, string>> = {
   'pre-vote': 'MsgPreVote',
@@ -26,6 +33,12 @@ const messageNames: Readonly<Record<MessageKind, string>> = {
   'timeout-now': 'MsgTimeoutNow',
 }
 
+const progressNames: Readonly<Record<ProgressState, string>> = {
+  probe: 'StateProbe',
+  replicate: 'StateReplicate',
+  snapshot: 'StateSnapshot',
+}
+
 /** The names that the scripts have for roles. */
 export const roleNames: Readonly<Record<Role, string>> = {
   follower: 'StateFollower',
@@ -35,21 +48,23 @@ export const roleNames: Readonly<Record<Role, string>> = {
 }
 
 /** The entries of a range, one by one. */
-export function listEntries(range: EntryRange, payloadOf: PayloadLookup): ScriptEntry[] {
+export function listEntries(range: EntryRange, payloads: Payloads): ScriptEntry[] {
   const entries: ScriptEntry[] = []
   let index: number = range.firstIndex
   for (const { term, kind, count } of range.runs) {
     for (let i = 0; i < count; i++, index++) {
-      entries.push({ index, term, kind, data: payloadOf(term, index) })
+      const isChange = kind === entryKinds.membership
+      const text = isChange
+        ? describeChange(payloads.changeAt(term, index))
+        : `EntryNormal ${JSON.stringify(payloads.dataAt(term, index))}`
+      entries.push({ index, term, kind, text })
     }
   }
   return entries
 }
 
-export function describeEntry({ index, term, kind, data }: ScriptEntry): string {
-  const name = kind === entryKinds.membership ? 'EntryConfChangeV2' : 'EntryNormal'
-  return `${term}/${index} ${name} ${JSON.stringify(data)}`
-}
+export const describeEntry = ({ index, term, text }: ScriptEntry): string =>
+  `${term}/${index} ${text}`
 
 /** Entries as a message shows them: one beside it, more below it, nothing when there are none. */
 export function describeEntries(entries: readonly ScriptEntry[]): string {
@@ -66,33 +81,56 @@ export function describeReady(
     readonly entries: readonly ScriptEntry[]
     readonly committed: readonly ScriptEntry[]
     readonly messages: readonly string[]
+    readonly mustSync: boolean
   },
 ): string {
   const lines = [
     ...(ready.softState ? [describeSoftState(ready.softState)] : []),
     ...(ready.hardState ? [describeHardState(ready.hardState)] : []),
     ...titled('Entries:', parts.entries.map(describeEntry)),
+    ...(ready.snapshot ? [`Snapshot ${describeSnapshot(ready.snapshot)}`] : []),
     ...titled('CommittedEntries:', parts.committed.map(describeEntry)),
     ...titled('Messages:', parts.messages),
   ]
   if (lines.length === 0) return '<empty Ready>'
-  return [`Ready MustSync=${ready.mustSync}:`, ...lines].join('\n')
+  return [`Ready MustSync=${parts.mustSync}:`, ...lines].join('\n')
 }
 
-export function describeMessage(message: Message, payloadOf: PayloadLookup): string {
+export function describeMessage(message: Message, payloads: Payloads): string {
   const { from, to, term, kind } = message
   const head = `${from}->${to} ${messageNames[kind]} Term:${term} Log:${logPart(message)}`
-  return head + rejectedPart(message) + commitPart(message) + entriesPart(message, payloadOf)
+  return (
+    head +
+    rejectedPart(message) +
+    commitPart(message) +
+    entriesPart(message, payloads) +
+    snapshotPart(message)
+  )
 }
+
+export function describeSnapshot({ index, term, configuration }: SnapshotDescription): string {
+  const { incoming, outgoing, learners, learnersNext, autoLeave } = configuration
+  const lists = [
+    `Voters:[${incoming.join(' ')}]`,
+    `VotersOutgoing:[${outgoing.join(' ')}]`,
+    `Learners:[${learners.join(' ')}]`,
+    `LearnersNext:[${learnersNext.join(' ')}]`,
+  ]
+  return `Index:${index} Term:${term} ConfState:${lists.join(' ')} AutoLeave:${autoLeave}`
+}
+
+const snapshotPart = (message: Message): string =>
+  message.kind === 'install-snapshot' ? `\n  Snapshot: ${describeSnapshot(message.snapshot)}` : ''
 
 /** One line per replica of a leader's status. */
 export function describeProgress(progress: ProgressStatus, inflightMessagesMax: number): string {
-  const { id, state, matchIndex, nextIndex, inflightMessages } = progress
-  const name = state === 'probe' ? 'StateProbe' : 'StateReplicate'
+  const { id, state, matchIndex, nextIndex, inflightMessages, pendingSnapshotIndex } = progress
   const full = inflightMessages >= inflightMessagesMax ? '[full]' : ''
   return [
-    `${id}: ${name} match=${matchIndex} next=${nextIndex}`,
+    `${id}: ${progressNames[state]} match=${matchIndex} next=${nextIndex}`,
+    ...(progress.learner ? ['learner'] : []),
     ...(progress.paused ? ['paused'] : []),
+    ...(pendingSnapshotIndex > 0 ? [`pendingSnap=${pendingSnapshotIndex}`] : []),
     ...(progress.recentActive ? [] : ['inactive']),
     ...(inflightMessages > 0 ? [`inflight=${inflightMessages}${full}`] : []),
   ].join(' ')
@@ -129,7 +167,7 @@ function rejectedPart(message: Message): string {
 const commitPart = (message: Message): string =>
   'commitIndex' in message && message.commitIndex > 0 ? ` Commit:${message.commitIndex}` : ''
 
-function entriesPart(message: Message, payloadOf: PayloadLookup): string {
+function entriesPart(message: Message, payloads: Payloads): string {
   if (message.kind !== 'append-entries' || message.entries === null) return ''
-  return describeEntries(listEntries(message.entries, payloadOf))
+  return describeEntries(listEntries(message.entries, payloads))
 }

@@ -1,10 +1,12 @@
 import { asReplica } from '../../src/base/ids.js'
 import { entryKinds } from '../../src/raft/entry-range.js'
-import type { CoreOptions } from '../../src/raft/ready.js'
+import { isVoterOf, memberIds } from '../../src/raft/membership.js'
+import { readSettings } from './add-nodes.js'
 import { describeEntry, describeProgress, roleNames } from './describe.js'
 import { ScriptNode, scriptTicks } from './node.js'
+import { Payloads, readChange } from './payloads.js'
 import { argument, type Directive } from './script.js'
-import type { Parcel, StorageWork } from './storage-threads.js'
+import { parcelOf, type Parcel, type StorageWork } from './storage-threads.js'
 
 type Verb = (directive: Directive) => void
 type Thread = 'append' | 'apply'
@@ -15,7 +17,7 @@ const workOf = (node: ScriptNode, thread: Thread): StorageWork[] =>
 /** The environment of the interaction scripts: nodes with storage in memory, and a network that keeps the order. */
 export class Interaction {
   readonly #nodes: ScriptNode[] = []
-  readonly #payloads = new Map<string, string>()
+  readonly #payloads = new Payloads()
   readonly #inflightMax = { messages: 256 }
   #parcels: Parcel[] = []
   #output: string[] = []
@@ -24,20 +26,25 @@ export class Interaction {
   readonly #verbs: Readonly<Record<string, Verb>> = {
     'add-nodes': (directive) => this.#addNodes(directive),
     campaign: (directive) => this.#node(directive).core.campaign(),
+    compact: (directive) => this.#compact(directive),
     'deliver-msgs': (directive) => this.#deliverMessages(directive),
+    'forget-leader': (directive) => this.#node(directive).core.forgetLeader(),
     'log-level': (directive) => this.#setLogLevel(directive),
     'process-append-thread': (directive) => this.#processThreads(directive, 'append'),
     'process-apply-thread': (directive) => this.#processThreads(directive, 'apply'),
     'process-ready': (directive) => this.#processReadies(directive),
     propose: (directive) => this.#propose(directive),
+    'propose-conf-change': (directive) => this.#proposeChange(directive),
     'raft-log': (directive) => this.#showLog(directive),
     'raft-state': () => this.#showStates(),
     'report-unreachable': (directive) => this.#reportUnreachable(directive),
+    'send-snapshot': (directive) => this.#sendSnapshot(directive),
     'set-randomized-election-timeout': (directive) => this.#setElectionTimeout(directive),
     stabilize: (directive) => this.#stabilize(this.#selected(directive)),
     status: (directive) => this.#showStatus(directive),
     'tick-election': (directive) => this.#tick(directive, scriptTicks.electionTicks),
     'tick-heartbeat': (directive) => this.#tick(directive, scriptTicks.heartbeatTicks),
+    'transfer-leadership': (directive) => this.#transferLeadership(directive),
   }
 
   /** Runs one step. @returns its output; `ok` when there is none. */
@@ -46,23 +53,17 @@ export class Interaction {
     if (verb === undefined) throw new Error(`unknown command ${directive.verb}`)
     this.#output = []
     verb(directive)
-    const silent = this.#silent || this.#output.length === 0
+    const level = argument(directive, 'log-level')?.[0]
+    const silent =
+      (level === undefined ? this.#silent : level === 'none') || this.#output.length === 0
     return silent ? 'ok' : this.#output.join('\n')
   }
 
-  readonly #payloadOf = (term: number, index: number): string =>
-    this.#payloads.get(`${term}/${index}`) ?? ''
-
   #addNodes(directive: Directive): void {
-    const settings = {
-      voters: (argument(directive, 'voters') ?? []).map(Number),
-      index: Number(argument(directive, 'index')?.[0] ?? 0),
-      asyncStorage: argument(directive, 'async-storage-writes')?.[0] === 'true',
-      limits: readLimits(directive),
-    }
+    const settings = readSettings(directive)
     this.#inflightMax.messages = settings.limits.inflightMessagesMax ?? 256
     for (let count = Number(directive.args[0]?.key); count > 0; count--) {
-      this.#nodes.push(new ScriptNode(this.#nodes.length + 1, settings, this.#payloadOf))
+      this.#nodes.push(new ScriptNode(this.#nodes.length + 1, settings, this.#payloads))
     }
   }
 
@@ -75,8 +76,44 @@ export class Interaction {
     const node = this.#node(directive)
     const result = node.core.propose(entryKinds.normal, Uint32Array.of(data.length))
     if (result.kind === 'dropped') throw new Error('raft proposal dropped')
-    this.#payloads.set(`${result.term}/${result.firstIndex}`, data)
+    this.#payloads.put(result.term, result.firstIndex, data)
     node.noteProposal(result.lastIndex)
+  }
+
+  #proposeChange(directive: Directive): void {
+    const change = readChange(directive)
+    const node = this.#node(directive)
+    const result = node.core.proposeMembership(change.change, 1)
+    if (result.kind === 'accepted') {
+      this.#payloads.putChange(result.term, result.firstIndex, change)
+      node.noteProposal(result.lastIndex)
+      return
+    }
+    if (result.reason !== 'refused') throw new Error('raft proposal dropped')
+    // The scripts' own core puts an empty entry in the place of a change that it refuses.
+    const empty = node.core.propose(entryKinds.normal, Uint32Array.of(0))
+    if (empty.kind === 'accepted') node.noteProposal(empty.lastIndex)
+  }
+
+  #transferLeadership(directive: Directive): void {
+    const [from, to] = ['from', 'to'].map((key) => Number(argument(directive, key)?.[0]))
+    this.#nodeOf(from ?? 0).core.transferLeadership(asReplica(to ?? 0))
+  }
+
+  #compact(directive: Directive): void {
+    this.#node(directive).compact(Number(directive.args[1]?.key))
+    this.#showLog(directive)
+  }
+
+  #sendSnapshot(directive: Directive): void {
+    const { id: from, core, snapshot } = this.#node(directive)
+    const to = asReplica(Number(directive.args[1]?.key))
+    if (snapshot === undefined) throw new Error('no snapshot to send')
+    const { term } = core.status()
+    const message = { kind: 'install-snapshot', from, to, term, snapshot } as const
+    const parcel = parcelOf(message, this.#payloads)
+    this.#parcels.push(parcel)
+    this.#print(parcel.text, '')
   }
 
   #tick(directive: Directive, count: number): void {
@@ -103,9 +140,13 @@ export class Interaction {
 
   #deliver(id: number, { kind, indent }: { kind: string; indent: string }): number {
     const parcels = this.#takeParcels(id, kind)
-    for (const { text, arrive } of parcels) {
+    for (const { text, arrive, answerOf } of parcels) {
+      const { core } = this.#nodeOf(id)
       this.#print(text, indent)
-      arrive(this.#nodeOf(id).core)
+      const knows =
+        answerOf === undefined || memberIds(core.status().configuration).includes(answerOf)
+      if (knows) arrive(core)
+      else this.#print('raft: cannot step as peer not found', indent)
     }
     return parcels.length
   }
@@ -194,7 +235,9 @@ export class Interaction {
   }
 
   #showLog(directive: Directive): void {
-    this.#output.push(...this.#node(directive).stored.map(describeEntry))
+    const { stored, firstIndex } = this.#node(directive)
+    const empty = `log is empty: first index=${firstIndex}, last index=${firstIndex - 1}`
+    this.#output.push(...(stored.length === 0 ? [empty] : stored.map(describeEntry)))
   }
 
   #showStatus(directive: Directive): void {
@@ -206,7 +249,7 @@ export class Interaction {
   #showStates(): void {
     for (const { core } of this.#nodes) {
       const { id, role, term, leader, voters } = core.status()
-      const membership = voters.incoming.includes(id) ? 'Voter' : 'Non-Voter'
+      const membership = isVoterOf(voters, id) ? 'Voter' : 'Non-Voter'
       this.#output.push(`${id}: ${roleNames[role]} (${membership}) Term:${term} Lead:${leader}`)
     }
   }
@@ -229,26 +272,4 @@ export class Interaction {
     if (node === undefined) throw new Error(`unknown node ${id}`)
     return node
   }
-}
-
-/** How each argument of `add-nodes` sets the core; what is not here is not known in this version. */
-const optionOf: Readonly<Record<string, (value: string) => Partial<CoreOptions>>> = {
-  checkquorum: (value) => ({ checkQuorum: value === 'true' }),
-  inflight: (value) => ({ inflightMessagesMax: Number(value) }),
-  'max-committed-size-per-ready': (value) => ({ committedBytesMax: Number(value) }),
-  prevote: (value) => ({ preVote: value === 'true' }),
-}
-
-/** Arguments of `add-nodes` that the environment takes care of. */
-const environmentKeys: ReadonlySet<string> = new Set(['voters', 'index', 'async-storage-writes'])
-
-function readLimits(directive: Directive): Partial<CoreOptions> {
-  let limits: Partial<CoreOptions> = {}
-  for (const { key, values } of directive.args.slice(1)) {
-    if (environmentKeys.has(key)) continue
-    const option = optionOf[key]
-    if (option === undefined) throw new Error(`unknown option ${key} of add-nodes`)
-    limits = { ...limits, ...option(values[0] ?? 'true') }
-  }
-  return limits
 }

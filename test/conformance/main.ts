@@ -2,7 +2,6 @@ import { existsSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { staticMembershipScripts } from './static-membership.js'
 import { listScripts, runScript, type Mode, type ScriptResult } from './runner.js'
 
 const usage = 'usage: npm run conformance -- [--dir DIR]... [--mode protocol|exact]'
@@ -43,12 +42,10 @@ function report({ file, divergence }: ScriptResult): void {
   console.log(`FAIL  ${name}:${line} ${command}\n  expected: ${expected}\n  actual:   ${actual}`)
 }
 
-/** The scripts that are beside the checkout, as far as this version's static membership goes. */
+/** The scripts that are beside the checkout. */
 function defaultScripts(): string[] {
-  const suite = join(packageRoot(), '..', 'shared', 'conformance', 'etcd-raft')
-  if (!existsSync(suite)) return []
-  const interaction = staticMembershipScripts.map((name) => join(suite, 'interaction', name))
-  return [...listScripts(join(suite, 'quorum')), ...interaction.filter((file) => existsSync(file))]
+  const suite = join(packageRoot(), '..', 'shared', 'conformance')
+  return existsSync(suite) ? listScripts(suite) : []
 }
 
 function packageRoot(): string {

@@ -1,8 +1,17 @@
-import { asIndex, asReplica, asTerm, noReplica, type ReplicaId } from '../../src/base/ids.js'
+import {
+  asIndex,
+  asReplica,
+  asTerm,
+  noReplica,
+  type LogIndex,
+  type ReplicaId,
+} from '../../src/base/ids.js'
 import type { Random } from '../../src/base/random.js'
 import { Core } from '../../src/raft/core.js'
-import type { CoreOptions, Ready } from '../../src/raft/ready.js'
-import { describeReady, listEntries, type PayloadLookup, type ScriptEntry } from './describe.js'
+import type { CoreOptions, HardState, Ready, SnapshotDescription } from '../../src/raft/ready.js'
+import { entryKinds } from '../../src/raft/entry-range.js'
+import { describeReady, listEntries, type ScriptEntry } from './describe.js'
+import type { Payloads } from './payloads.js'
 import {
   appendWork,
   applyWork,
@@ -16,6 +25,7 @@ import {
 /** What `add-nodes` sets. */
 export interface NodeSettings {
   readonly voters: readonly number[]
+  readonly learners: readonly number[]
   /** The index of the snapshot that the storage starts with, of term 1. */
   readonly index: number
   readonly asyncStorage: boolean
@@ -46,19 +56,21 @@ export class ScriptNode {
   readonly applyWork: StorageWork[] = []
   readonly #asyncStorage: boolean
   readonly #ownBatches: number[] = []
-  readonly #snapshotIndex: number
+  #snapshotIndex: number
+  #electionState = '0/0'
   readonly #random = new ScriptedRandom()
-  readonly #payloadOf: PayloadLookup
+  readonly #payloads: Payloads
 
-  constructor(id: number, settings: NodeSettings, payloadOf: PayloadLookup) {
-    const { voters, index, asyncStorage, limits } = settings
+  constructor(id: number, settings: NodeSettings, payloads: Payloads) {
+    const { voters, learners, index, asyncStorage, limits } = settings
     this.#asyncStorage = asyncStorage
     this.id = asReplica(id)
     this.#snapshotIndex = index
-    this.#payloadOf = payloadOf
+    this.#payloads = payloads
     this.core = new Core({
       id: this.id,
       voters: voters.map(asReplica),
+      learners: learners.map(asReplica),
       random: this.#random,
       preVote: false,
       checkQuorum: false,
@@ -66,6 +78,8 @@ export class ScriptNode {
       electionTicksMax: scriptTicks.electionTicks * 2 - 1,
       heartbeatTicks: scriptTicks.heartbeatTicks,
       applyBeforeDurable: !asyncStorage,
+      stepDownOnRemoval: false,
+      membershipGuard: 'pending',
       ...limits,
       recovered: {
         hardState: { term: asTerm(0), vote: noReplica, commitIndex: asIndex(index) },
@@ -79,6 +93,7 @@ export class ScriptNode {
         },
       },
     })
+    if (index > 0) this.core.noteSnapshot(this.#snapshotAt(index, 1))
   }
 
   /** Sets the randomized timeout that is in force until the next one is drawn. */
@@ -96,11 +111,30 @@ export class ScriptNode {
    *  @returns what it shows, and what leaves for other nodes. */
   processReady(): { readonly text: string; readonly parcels: readonly Parcel[] } {
     const ready = this.core.takeReady()
-    const entries = ready.entries ? listEntries(ready.entries, this.#payloadOf) : []
+    const entries = ready.entries ? listEntries(ready.entries, this.#payloads) : []
     const ownBatches = this.#ownBatches.splice(0)
     return this.#asyncStorage
       ? this.#hand(ready, entries, ownBatches)
       : this.#doAtOnce(ready, entries)
+  }
+
+  /** The newest snapshot of this node's storage: of everything that it has applied. */
+  get snapshot(): SnapshotDescription | undefined {
+    const { appliedIndex } = this.core.status()
+    const term = this.stored.find(({ index }) => index === Number(appliedIndex))?.term ?? 1
+    return appliedIndex === 0 ? undefined : this.#snapshotAt(appliedIndex, term)
+  }
+
+  /** The first index in storage. */
+  get firstIndex(): number {
+    return this.#snapshotIndex + 1
+  }
+
+  /** Drops the entries up to `index` from the storage. */
+  compact(index: number): void {
+    this.stored.splice(0, index - this.#snapshotIndex)
+    this.#snapshotIndex = index
+    this.core.compactBefore(asIndex(index + 1))
   }
 
   #doAtOnce(ready: Ready, entries: readonly ScriptEntry[]) {
@@ -108,10 +142,14 @@ export class ScriptNode {
     const all = [...ready.messages, ...ready.messagesAfterPersist]
     const parcels = all
       .filter(({ to }) => to !== this.id)
-      .map((message) => parcelOf(message, this.#payloadOf))
+      .map((message) => parcelOf(message, this.#payloads))
     const messages = parcels.map((parcel) => parcel.text)
-    const text = describeReady(ready, { entries, committed: this.#committedOf(ready), messages })
-    if (ready.committed) this.core.acknowledgeApplied(ready.committed.lastIndex)
+    const committed = this.#committedOf(ready)
+    const mustSync = this.#mustSync(ready)
+    const text = describeReady(ready, { entries, committed, messages, mustSync })
+    if (ready.snapshot) this.core.acknowledgeApplied(ready.snapshot.index)
+    this.#apply(committed)
+    if (ready.committed) this.#applied(ready.committed.lastIndex)
     if (ready.acknowledgement) this.core.acknowledge(ready.acknowledgement)
     for (const message of all) if (message.to === this.id) this.core.step(message)
     return { text, parcels }
@@ -122,23 +160,58 @@ export class ScriptNode {
     const given = { ready, entries, committed, ownBatches }
     const store = (): void => {
       this.#store(ready, entries)
+      if (ready.snapshot) this.core.acknowledgeApplied(ready.snapshot.index)
     }
-    const append = appendWork(this.core, given, store, this.#payloadOf)
-    const apply = applyWork(this.id, given)
+    const append = appendWork(this.core, given, store, this.#payloads)
+    const apply = applyWork(this.id, given, {
+      apply: () => this.#apply(committed),
+      applied: (index) => this.#applied(index),
+    })
     if (append) this.appendWork.push(append)
     if (apply) this.applyWork.push(apply)
-    const parcels = ready.messages.map((message) => parcelOf(message, this.#payloadOf))
+    const parcels = ready.messages.map((message) => parcelOf(message, this.#payloads))
     const works = [append, apply].flatMap((work) => (work ? [describeWork(work)] : []))
     const messages = [...parcels.map((parcel) => parcel.text), ...works]
-    return { text: describeReady(ready, { entries, committed, messages }), parcels }
+    const mustSync = this.#mustSync(ready)
+    return { text: describeReady(ready, { entries, committed, messages, mustSync }), parcels }
   }
 
-  #store({ truncateFrom }: Ready, entries: readonly ScriptEntry[]): void {
+  /** The scripts' own core does not count a snapshot: it is synced by other means. */
+  #mustSync({ hardState, entries }: Ready): boolean {
+    const before = this.#electionState
+    if (hardState) this.#electionState = describeElection(hardState)
+    return entries !== undefined || before !== this.#electionState
+  }
+
+  #store({ snapshot, truncateFrom }: Ready, entries: readonly ScriptEntry[]): void {
+    if (snapshot !== undefined) {
+      this.stored.length = 0
+      this.#snapshotIndex = snapshot.index
+    }
     if (truncateFrom !== undefined) this.stored.length = truncateFrom - 1 - this.#snapshotIndex
     this.stored.push(...entries)
+  }
+
+  #apply(committed: readonly ScriptEntry[]): void {
+    for (const { term, index, kind } of committed) {
+      if (kind !== entryKinds.membership) continue
+      this.core.applyMembership(this.#payloads.changeAt(term, index).change, asIndex(index))
+    }
+  }
+
+  #applied(index: LogIndex): void {
+    this.core.acknowledgeApplied(index)
+    if (this.snapshot) this.core.noteSnapshot(this.snapshot)
+  }
+
+  #snapshotAt(index: number, term: number): SnapshotDescription {
+    const { configuration } = this.core.status()
+    return { index: asIndex(index), term: asTerm(term), configuration }
   }
 
   #committedOf({ committed }: Ready): ScriptEntry[] {
     return committed ? sliceStored(this.stored, this.#snapshotIndex, committed) : []
   }
 }
+
+const describeElection = ({ term, vote }: HardState): string => `${term}/${vote}`

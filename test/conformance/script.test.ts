@@ -83,7 +83,29 @@ test('the interaction environment shows a whole election of a single voter', (t)
 })
 
 test('a command that is not known says so', (t) => {
-  t.throws(() => new Interaction().run(only('transfer-leadership from=1 to=2\n----\n')), {
-    message: 'unknown command transfer-leadership',
+  t.throws(() => new Interaction().run(only('levitate 1\n----\n')), {
+    message: 'unknown command levitate',
   })
+})
+
+test('a change that is refused leaves an empty entry, and answers of strangers are named', (t) => {
+  const environment = new Interaction()
+  const run = (text: string): string => environment.run(only(`${text}\n----\n`))
+  run('add-nodes 1 voters=(1) index=3')
+  run('campaign 1')
+  run('stabilize')
+
+  run('propose-conf-change 1 transition=explicit\nl2 l3')
+  run('propose-conf-change 1\nv4')
+  run('stabilize')
+
+  t.is(run('raft-log 1'), '1/4 EntryNormal ""\n1/5 EntryConfChangeV2 l2 l3\n1/6 EntryNormal ""')
+  t.is(run('compact 1 6'), 'log is empty: first index=7, last index=6')
+  t.is(
+    run('send-snapshot 1 2'),
+    [
+      '1->2 MsgSnap Term:1 Log:0/0',
+      '  Snapshot: Index:6 Term:1 ConfState:Voters:[1] VotersOutgoing:[1] Learners:[2 3] LearnersNext:[] AutoLeave:false',
+    ].join('\n'),
+  )
 })

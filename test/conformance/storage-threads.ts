@@ -1,20 +1,18 @@
-import type { LogIndex } from '../../src/base/ids.js'
+import type { LogIndex, ReplicaId } from '../../src/base/ids.js'
 import type { Core } from '../../src/raft/core.js'
 import { entryKinds } from '../../src/raft/entry-range.js'
 import type { Message } from '../../src/raft/messages.js'
 import type { Ready } from '../../src/raft/ready.js'
-import {
-  describeEntries,
-  describeMessage,
-  type PayloadLookup,
-  type ScriptEntry,
-} from './describe.js'
+import { describeEntries, describeMessage, describeSnapshot, type ScriptEntry } from './describe.js'
+import type { Payloads } from './payloads.js'
 
 /** Something on its way to a node: a message, or what a storage thread answers. */
 export interface Parcel {
   readonly to: number
   readonly text: string
   readonly arrive: (core: Core) => void
+  /** Present for an answer of another replica: a node that does not know that replica refuses it. */
+  readonly answerOf?: ReplicaId
 }
 
 /** One piece of work of a storage thread. */
@@ -33,12 +31,13 @@ export interface AsyncReady {
   readonly ownBatches: readonly number[]
 }
 
-export const parcelOf = (message: Message, payloadOf: PayloadLookup): Parcel => ({
+export const parcelOf = (message: Message, payloads: Payloads): Parcel => ({
   to: message.to,
-  text: describeMessage(message, payloadOf),
+  text: describeMessage(message, payloads),
   arrive: (core) => {
     core.step(message)
   },
+  ...(message.kind.endsWith('-response') && { answerOf: message.from }),
 })
 
 /** The work together with its answers, as a Ready lists it. */
@@ -52,18 +51,21 @@ export function appendWork(
   core: Core,
   given: AsyncReady,
   store: () => void,
-  payloadOf: PayloadLookup,
+  payloads: Payloads,
 ): StorageWork | undefined {
   const { ready, entries } = given
-  const { hardState, messagesAfterPersist } = ready
-  if (!hardState && entries.length === 0 && messagesAfterPersist.length === 0) return undefined
+  const { hardState, snapshot, messagesAfterPersist } = ready
+  const persists = hardState !== undefined || snapshot !== undefined || entries.length > 0
+  if (!persists && messagesAfterPersist.length === 0) return undefined
   const { id } = core.status()
   const vote = hardState && hardState.vote > 0 ? ` Vote:${hardState.vote}` : ''
   const state = hardState ? `${hardState.term} Log:0/0 Commit:${hardState.commitIndex}${vote}` : ''
   return {
-    text: `${id}->AppendThread MsgStorageAppend Term:${state || '0 Log:0/0'}${describeEntries(entries)}`,
+    text: `${id}->AppendThread MsgStorageAppend Term:${state || '0 Log:0/0'}${describeEntries(entries)}${
+      snapshot ? `\n  Snapshot: ${describeSnapshot(snapshot)}` : ''
+    }`,
     responses: [
-      ...messagesAfterPersist.map((message) => parcelOf(message, payloadOf)),
+      ...messagesAfterPersist.map((message) => parcelOf(message, payloads)),
       ...ownAcknowledgements(core, given),
       ...durabilityReport(core, ready),
     ],
@@ -71,19 +73,24 @@ export function appendWork(
   }
 }
 
-/** What the apply thread gets: the committed entries, which it reports back as applied. */
-export function applyWork(id: number, { ready, committed }: AsyncReady): StorageWork | undefined {
+/** What the apply thread gets: the committed entries, which it reports back as applied.
+ *  @param apply brings the changes among them into force, when the thread works on them. */
+export function applyWork(
+  id: number,
+  { ready, committed }: AsyncReady,
+  ports: { readonly apply: () => void; readonly applied: (index: LogIndex) => void },
+): StorageWork | undefined {
   const { committed: range } = ready
   if (range === undefined) return undefined
   const tail = `Term:0 Log:0/0${describeEntries(committed)}`
   const text = `ApplyThread->${id} MsgStorageApplyResp ${tail}`
-  const arrive = (core: Core): void => {
-    core.acknowledgeApplied(range.lastIndex)
+  const arrive = (): void => {
+    ports.applied(range.lastIndex)
   }
   return {
     text: `${id}->ApplyThread MsgStorageApply ${tail}`,
     responses: [{ to: id, text, arrive }],
-    perform: () => undefined,
+    perform: ports.apply,
   }
 }
 
