@@ -24,8 +24,8 @@ namespace {
 class TemporaryDirectory {
  public:
   TemporaryDirectory() {
-    char pattern[] = "/var/tmp/clustor-test-XXXXXX";
-    const char* made = mkdtemp(pattern);
+    std::string pattern = "/var/tmp/clustor-test-" + std::string(6, 'X');
+    const char* made = mkdtemp(pattern.data());
     path_ = made == nullptr ? "" : made;
   }
   ~TemporaryDirectory() { Remove(path_); }
