@@ -255,6 +255,13 @@ test('a second process on a data directory is refused by code', async (t) => {
   t.regex(stderr, /ERR_LOCKED/)
 })
 
+test('a client that expects another cluster is refused by code', async (t) => {
+  const { code, stderr } = await t.context.cluster.run(['get', 'key', '--cluster', 'another'])
+
+  t.is(code, 1)
+  t.regex(stderr, /ERR_CLUSTER_MISMATCH/)
+})
+
 test('a data directory of another cluster is refused by code', async (t) => {
   await withDirectory(async (directory) => {
     const cluster = await DevCluster.start(['--nodes', '1', '--data', directory])
