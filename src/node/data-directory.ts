@@ -1,4 +1,4 @@
-import { mkdir, rm, writeFile } from 'node:fs/promises'
+import { mkdir, rm, stat, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 
 import { ClustorError } from '../base/errors.js'
@@ -8,7 +8,7 @@ import { ClustorError } from '../base/errors.js'
 export async function prepareDataDirectory(directory: string): Promise<void> {
   const probe = path.join(directory, '.write_probe')
   try {
-    await mkdir(directory, { recursive: true })
+    await makeDirectories(path.resolve(directory))
     await writeFile(probe, 'clustor\n')
     await rm(probe)
   } catch (cause) {
@@ -22,4 +22,22 @@ export async function prepareDataDirectory(directory: string): Promise<void> {
       },
     )
   }
+}
+
+// Not mkdir's option `recursive`: below a file system that takes no directories, such as /proc, it tries forever.
+async function makeDirectories(directory: string): Promise<void> {
+  if (await isDirectory(directory)) return
+  const parent = path.dirname(directory)
+  if (parent !== directory) await makeDirectories(parent)
+  await mkdir(directory).catch(async (error: unknown) => {
+    // Another process may have made it meanwhile.
+    if (!(await isDirectory(directory))) throw error
+  })
+}
+
+async function isDirectory(directory: string): Promise<boolean> {
+  return stat(directory).then(
+    (found) => found.isDirectory(),
+    () => false,
+  )
 }

@@ -124,6 +124,17 @@ test('a directory that cannot be written is refused with its path', async (t) =>
   t.true(error.message.includes(dataDir))
 })
 
+test('a directory below a file system that takes none is refused at once', async (t) => {
+  const cluster = await LoopbackCluster.create(['n1'])
+  t.teardown(() => cluster.remove())
+
+  // mkdir's own option `recursive` tries this one forever.
+  const options = { ...cluster.options('n1'), dataDir: '/proc/clustor/n1' }
+  const error = await t.throwsAsync(Node.open(options), { code: 'ERR_NOT_WRITABLE' })
+
+  t.true(error.message.includes('/proc/clustor/n1'))
+})
+
 test('options are checked with codes', async (t) => {
   const cluster = await LoopbackCluster.create(['n1'])
   t.teardown(() => cluster.remove())
