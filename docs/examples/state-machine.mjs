@@ -15,7 +15,7 @@ class Counter {
   }
 
   /** What a remote client's query is answered with. */
-  query(_request) {
+  query() {
     return Buffer.from(String(this.total))
   }
 }

@@ -133,8 +133,8 @@ StatusOr<std::optional<DumpItem>> DumpIterator::Impl::OpenSegment() {
   if (!got.ok()) return got.status();
   const StatusOr<SegmentHeader> header = DecodeSegmentHeader(bytes);
   if (!header.ok()) return Invalid(0, header.status().message());
-  reader_ = std::make_unique<BlockReader>(file_.get(), header->segment_seq,
-                                          header->block_alignment, header->segment_bytes);
+  reader_ = std::make_unique<BlockReader>(file_.get(), header->segment_seq, header->block_alignment,
+                                          header->segment_bytes);
   chain_ = {header->first_block - 1, header->previous_checksum};
   DumpItem item;
   item.type = DumpItem::Type::kSegment;

@@ -25,7 +25,10 @@ export const errorCodes = {
   ERR_DISK_FULL: row(true, 'no space left; nothing was appended and the log stays readable'),
   ERR_FORMAT_NEWER: row(false, 'the files were written by a newer version'),
   ERR_FRAME_CORRUPT: row(false, 'frame bytes do not verify'),
-  ERR_IDENTITY_MISMATCH: row(false, 'the directory belongs to another cluster, partition or replica'),
+  ERR_IDENTITY_MISMATCH: row(
+    false,
+    'the directory belongs to another cluster, partition or replica',
+  ),
   ERR_INDEX_COMPACTED: row(false, 'the entries were removed by truncatePrefix'),
   ERR_INDEX_OUT_OF_RANGE: row(false, 'there is no entry at that index'),
   ERR_IO: row(false, 'a system call failed'),
