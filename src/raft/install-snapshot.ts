@@ -1,6 +1,5 @@
 import type { LogIndex, Term } from '../base/ids.js'
 import { configure } from './configure.js'
-import { memberIds } from './membership.js'
 import type { InstallSnapshot } from './messages.js'
 import { respondToAppend } from './outbox.js'
 import type { SnapshotDescription } from './ready.js'
@@ -27,11 +26,11 @@ function takeSnapshot(state: CoreState, { from, snapshot }: InstallSnapshot): vo
   respondToAppend(state, from, { index, rejected: false, ...noHint })
 }
 
-/** @returns false when the log needs no snapshot, or this replica is not part of it. */
+/** A snapshot may be older than the entry that adds this replica: that one follows it.
+ *  @returns false when the log needs no snapshot. */
 function isRestored(state: CoreState, snapshot: SnapshotDescription): boolean {
-  const { log, id } = state
+  const { log } = state
   if (snapshot.index <= state.commitIndex) return false
-  if (!memberIds(snapshot.configuration).includes(id)) return false
   if (log.holds(snapshot.index, snapshot.term)) {
     // Raft figure 13, step 6: the log has it all, and learns only that it is committed.
     commitTo(state, snapshot.index)

@@ -166,13 +166,15 @@ test('a snapshot from below the commit index is answered with the commit index',
   t.is(replica.core.status().lastIndex, asIndex(3))
 })
 
-test('a snapshot without the replica that receives it is ignored', (t) => {
-  const { core } = clusterOf([{ terms: [1] }, { terms: [] }]).replica(1)
+test('a replica may get a snapshot that is older than its own addition', (t) => {
+  const four = cluster(4, { voters: [1, 2, 3] }).elect(1)
+  four.replica(1).takeSnapshot()
 
-  const configuration = votersOnly(2, 3)
-  core.step(installSnapshot({ term: 2, index: 9, snapshotTerm: 2, configuration }))
+  four.replica(1).proposeChange('v4')
+  four.settle().tick(6)
 
-  t.is(core.status().lastIndex, asIndex(1))
+  t.is(snapshotsTo(four, 4).length, 1)
+  t.deepEqual(four.replica(4).core.status().configuration, votersOnly(1, 2, 3, 4))
 })
 
 test('a snapshot brings its configuration, which survives a crash', (t) => {

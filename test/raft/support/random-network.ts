@@ -1,10 +1,11 @@
-import { asIndex } from '../../../src/base/ids.js'
 import { SeededRandom, integerBetween } from '../../../src/base/random.js'
+import { memberIds } from '../../../src/raft/membership.js'
 import type { Message } from '../../../src/raft/messages.js'
 import { SafetyChecker } from './checker.js'
+import { Contents } from './contents.js'
 import { TestReplica } from './replica.js'
 
-type Fault = 'lost' | 'duplicated' | 'reordered' | 'partitioned' | 'crashed' | 'compacted'
+type Fault = 'lost' | 'duplicated' | 'reordered' | 'partitioned' | 'crashed' | 'crashedWithVote'
 
 /** How often each fault, and each success, happened in a run. */
 export interface RunReport {
@@ -12,6 +13,10 @@ export interface RunReport {
   readonly elections: number
   readonly committed: number
   readonly reads: number
+  readonly compacted: number
+  readonly changes: number
+  readonly transfers: number
+  readonly snapshots: number
 }
 
 const livenessTicks = 600
@@ -27,22 +32,28 @@ export class RandomNetwork {
     reordered: 0,
     partitioned: 0,
     crashed: 0,
-    compacted: 0,
+    crashedWithVote: 0,
   }
+  readonly #counts = { reads: 0, compacted: 0, changes: 0, transfers: 0, snapshots: 0 }
   /** The commit index that a read must see at least, by its context. */
   readonly #readFloors = new Map<number, number>()
   #inFlight: Message[] = []
   /** Replicas in different groups do not hear each other. */
   #groups: number[]
-  #readCount = 0
   /** How often, of 1000 events, a replica crashes, or campaigns without reason: some runs are calm, some wild. */
   readonly #crashShare: number
   readonly #campaignShare: number
+  /** Few reads find a stale leader whose earlier rounds are all confirmed, many find rounds in every state. */
+  readonly #readShare: number
+  /** Whether replicas come and go. */
+  readonly #churn: boolean
 
-  constructor(seed: number) {
+  constructor(seed: number, { churn }: { readonly churn: boolean }) {
+    this.#churn = churn
     this.#random = new SeededRandom(seed)
     this.#crashShare = this.#between(0, 6)
     this.#campaignShare = this.#between(0, 5)
+    this.#readShare = this.#pick([4, 15, 65])
     const count = this.#between(0, 1) === 0 ? 3 : 5
     const ids = Array.from({ length: count }, (_, position) => position + 1)
     const settings = {
@@ -55,7 +66,11 @@ export class RandomNetwork {
       applyBeforeDurable: this.#between(0, 1) === 0,
     }
     const random = new SeededRandom(seed + 1)
-    this.#replicas = ids.map((id) => new TestReplica(id, ids, { ...settings, random }))
+    const contents = new Contents()
+    const voters = churn ? ids.slice(0, 3) : ids
+    this.#replicas = ids.map(
+      (id) => new TestReplica(id, voters, { ...settings, random }, { contents }),
+    )
     this.#groups = ids.map(() => 0)
   }
 
@@ -72,22 +87,26 @@ export class RandomNetwork {
       faults: this.#faults,
       elections: Math.max(...this.#replicas.map(({ core }) => core.status().term)),
       committed: Math.max(...this.#replicas.map(({ core }) => core.status().commitIndex)),
-      reads: this.#readCount,
+      ...this.#counts,
     }
   }
 
   #event(): void {
     const dice = this.#between(0, 999)
-    const replica = this.#pick(this.#replicas)
+    // What only leaders take goes to one of them, so that stale ones get their share.
+    const replica = dice >= 800 && dice < 978 ? this.#anyLeader() : this.#pick(this.#replicas)
     if (dice < 450) this.#deliverOne()
-    else if (dice < 600) replica.tick(1)
+    else if (dice < 600) replica.tick(4)
     else if (dice < 800) replica.completeWrite()
-    else if (dice < 930) this.#propose(replica)
-    else if (dice < 980) this.#read(replica)
-    else if (dice < 988) this.#repartition()
-    else if (dice < 988 + this.#crashShare) this.#crash(replica)
-    else if (dice < 988 + this.#crashShare + this.#campaignShare) replica.core.campaign()
-    else if (dice === 999) this.#compact(replica)
+    else if (dice < 900) this.#propose(replica)
+    else if (dice < 900 + this.#readShare) this.#read(replica)
+    else if (dice < 965) this.#deliverOne()
+    else if (dice < 975) this.#reconfigure(replica)
+    else if (dice < 978) this.#transfer(replica)
+    else if (dice < 982) this.#compact(replica)
+    else if (dice < 985) this.#repartition()
+    else if (dice < 985 + this.#crashShare) this.#crash(this.#voteInFlight() ?? replica)
+    else if (dice < 985 + this.#crashShare + this.#campaignShare) replica.core.campaign()
     this.#advance(replica)
   }
 
@@ -99,7 +118,7 @@ export class RandomNetwork {
     for (const { context, index } of replica.readStates.splice(0)) {
       const floor = this.#readFloors.get(context) ?? 0
       if (index < floor) throw new Error(`a stale read: ${index} of ${floor}`)
-      this.#readCount++
+      this.#counts.reads++
     }
   }
 
@@ -114,14 +133,57 @@ export class RandomNetwork {
     if (fate >= 95) {
       this.#faults.lost++
       this.#inFlight.splice(position, 1)
+      if (message.kind === 'install-snapshot') this.#reportSnapshot(message, false)
     } else this.#deliver(message)
   }
 
   #deliver(message: Message): void {
-    if (this.#groups[message.from - 1] !== this.#groups[message.to - 1]) return
+    const connected = this.#groups[message.from - 1] === this.#groups[message.to - 1]
     const replica = this.#replicas[message.to - 1] as TestReplica
-    replica.step(message)
-    this.#advance(replica)
+    if (connected) {
+      replica.step(message)
+      this.#advance(replica)
+    }
+    if (message.kind === 'install-snapshot') this.#reportSnapshot(message, connected)
+  }
+
+  /** Whoever sends the data of a snapshot learns whether they arrived. */
+  #reportSnapshot({ from, to }: Message, delivered: boolean): void {
+    if (delivered) this.#counts.snapshots++
+    const sender = this.#replicas[from - 1] as TestReplica
+    sender.core.reportSnapshot(to, delivered ? 'delivered' : 'failed')
+    this.#advance(sender)
+  }
+
+  /** One of those that take themselves for leaders, also when they are not any more; anybody when there is none. */
+  #anyLeader(): TestReplica {
+    const leaders = this.#replicas.filter((replica) => replica.isLeader)
+    return this.#pick(leaders.length > 0 ? leaders : this.#replicas)
+  }
+
+  /** Somebody whose vote or term is not on disk yet. */
+  #voteInFlight(): TestReplica | undefined {
+    const voting = this.#replicas.filter((replica) => replica.hasVoteInFlight)
+    if (voting.length === 0) return undefined
+    this.#faults.crashedWithVote++
+    return this.#pick(voting)
+  }
+
+  #reconfigure(replica: TestReplica): void {
+    if (!this.#churn) return
+    const words = Array.from({ length: this.#between(1, 3) }, () => {
+      const kind = this.#pick(['v', 'v', 'l', 'r'])
+      return `${kind}${this.#between(1, this.#replicas.length)}`
+    })
+    const text = this.#between(0, 4) === 0 ? '' : words.join(' ')
+    const transition = this.#pick(['auto', 'auto', 'joint-implicit', 'joint-explicit'] as const)
+    const result = replica.proposeChange(text, text === '' ? 'auto' : transition)
+    if (result.kind === 'accepted') this.#counts.changes++
+  }
+
+  #transfer(replica: TestReplica): void {
+    const result = replica.core.transferLeadership(this.#pick(this.#replicas).id)
+    if (result.kind === 'started') this.#counts.transfers++
   }
 
   #propose(replica: TestReplica): void {
@@ -139,8 +201,19 @@ export class RandomNetwork {
 
   #repartition(): void {
     this.#faults.partitioned++
-    const whole = this.#between(0, 2) === 0
-    this.#groups = this.#groups.map(() => (whole ? 0 : this.#between(0, 1)))
+    const kind = this.#pick(['whole', 'split', 'deposed'] as const)
+    if (kind === 'deposed') this.#depose(this.#anyLeader())
+    else this.#groups = this.#groups.map(() => (kind === 'whole' ? 0 : this.#between(0, 1)))
+  }
+
+  /** Cuts one replica off, and lets the others look for a leader at once: two lead for a while, one of them in vain. */
+  #depose(leader: TestReplica): void {
+    this.#groups = this.#replicas.map(({ id }) => (id === leader.id ? 1 : 0))
+    const others = this.#replicas.filter(({ id }) => id !== leader.id)
+    for (const { core } of others) core.forgetLeader()
+    const successor = this.#pick(others)
+    successor.core.campaign()
+    this.#advance(successor)
   }
 
   #crash(replica: TestReplica): void {
@@ -149,14 +222,11 @@ export class RandomNetwork {
     this.#checker.forget(replica.id)
   }
 
-  /** Compacts what every replica has on disk: no snapshot can bring it to one that lacks it. */
+  /** Drops what is applied: who lacks it is sent a snapshot. */
   #compact(replica: TestReplica): void {
-    const matched = this.#replicas.map(({ disk }) => disk.hardState.commitIndex)
-    const { appliedIndex, durableIndex } = replica.core.status()
-    const before = Math.min(...matched, appliedIndex, durableIndex)
-    if (before < 1) return
-    this.#faults.compacted++
-    replica.core.compactBefore(asIndex(before))
+    const before = replica.core.status().firstIndex
+    replica.takeSnapshot()
+    if (replica.core.status().firstIndex > before) this.#counts.compacted++
   }
 
   #requireProgress(): void {
@@ -180,7 +250,12 @@ export class RandomNetwork {
   }
 
   #allApplied(index: number): boolean {
-    return this.#replicas.every(({ core }) => core.status().appliedIndex >= index)
+    const leader = this.#newestLeader()
+    if (leader === undefined) return false
+    const members = memberIds(leader.core.status().configuration)
+    return this.#replicas.every(
+      ({ id, core }) => !members.includes(id) || core.status().appliedIndex >= index,
+    )
   }
 
   /** Completes every write and delivers every message in order, for a bounded while. */

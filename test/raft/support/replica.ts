@@ -57,6 +57,11 @@ export class TestReplica {
     return this.role === 'leader'
   }
 
+  /** Whether a vote or a term is handed out and not durable. */
+  get hasVoteInFlight(): boolean {
+    return this.pendingWrites.some((write) => write.changesElectionState)
+  }
+
   step(message: Message): void {
     this.core.step(message)
   }
