@@ -56,7 +56,7 @@ export interface CommittedRange {
 
 /** Everything that one turn of the core wants done. Read-only data; an absent field means nothing to do.
  *
- *  Order: persist `snapshot`, or else `hardState`, `truncateFrom` and `entries`, as one write. No message may leave before the term and
+ *  Order: persist `snapshot` or `truncateFrom`, and `hardState` and `entries`, as one write. No message may leave before the term and
  *  vote of this and every earlier Ready are durable. Besides that, `messages` may leave at once;
  *  `messagesAfterPersist` leave only when the write of this Ready and every earlier write are durable, and those
  *  among them that are addressed to this replica itself go back in through `core.step`. */
