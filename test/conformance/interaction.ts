@@ -5,7 +5,7 @@ import { readSettings } from './add-nodes.js'
 import { describeEntry, describeProgress, roleNames } from './describe.js'
 import { ScriptNode, scriptTicks } from './node.js'
 import { Payloads, readChange } from './payloads.js'
-import { argument, type Directive } from './script.js'
+import { argument, furtherCommands, type Directive } from './script.js'
 import { parcelOf, type Parcel, type StorageWork } from './storage-threads.js'
 
 type Verb = (directive: Directive) => void
@@ -53,6 +53,9 @@ export class Interaction {
     if (verb === undefined) throw new Error(`unknown command ${directive.verb}`)
     this.#output = []
     verb(directive)
+    for (const next of furtherCommands(directive, (name) => name in this.#verbs)) {
+      this.#verbs[next.verb]?.(next)
+    }
     const level = argument(directive, 'log-level')?.[0]
     const silent =
       (level === undefined ? this.#silent : level === 'none') || this.#output.length === 0

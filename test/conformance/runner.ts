@@ -50,7 +50,7 @@ function runDirective({ interaction, configuration }: Environment, directive: Di
     if (quorumVerb !== undefined) return quorumVerb(directive)
     return configuration.run(directive) ?? interaction.run(directive)
   } catch (error) {
-    return `error: ${error instanceof Error ? error.message : String(error)}`
+    return error instanceof Error ? error.message : String(error)
   }
 }
 

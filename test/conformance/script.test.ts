@@ -109,3 +109,13 @@ test('a change that is refused leaves an empty entry, and answers of strangers a
     ].join('\n'),
   )
 })
+
+test('a step may consist of several commands', (t) => {
+  const environment = new Interaction()
+  environment.run(only('add-nodes 1 voters=(1) index=3\nadd-nodes 1\ncampaign 1\n----\n'))
+
+  t.is(
+    environment.run(only('raft-state\n----\n')),
+    '1: StateCandidate (Voter) Term:1 Lead:0\n2: StateFollower (Non-Voter) Term:0 Lead:0',
+  )
+})

@@ -63,6 +63,15 @@ function endsOutput(lines: readonly string[], at: number, fenced: boolean): bool
   return fenced ? lines[at] === dashes && lines[at + 1] === dashes : lines[at] === ''
 }
 
+/** The further commands of a step: lines below the first one that begin with one of the verbs. */
+export const furtherCommands = (
+  directive: Directive,
+  isVerb: (verb: string) => boolean,
+): Directive[] =>
+  directive.input
+    .map((line) => ({ ...directive, ...parseCommandLine(line.trim()), input: [] }))
+    .filter(({ verb }) => isVerb(verb))
+
 function parseCommandLine(line: string): { verb: string; args: Argument[] } {
   // A value in parentheses may hold spaces; everything else ends at one.
   const tokens = line.match(/[^\s=]+=\([^)]*\)|\S+/g) ?? []
