@@ -135,7 +135,6 @@ export class Core {
     assertChangesApplied(state, index)
     state.applying.acknowledge(state.log, index)
     maybeLeaveJoint(state)
-    this.#assertValid()
   }
 
   /** A snapshot is complete and durable here: followers that need compacted entries are sent it.
