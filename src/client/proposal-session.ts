@@ -107,7 +107,7 @@ export class ProposalSession implements ProposalOwner, RouteUser, DeadlineHolder
 
   proposalFailed(proposal: Proposal, error: ClustorError): void {
     if (this.#closed) return
-    if (typeof error.fields['index'] === 'number') {
+    if (typeof error.fields['appliedIndex'] === 'number') {
       // It was applied there; only its result cannot travel.
       proposal.isAnswered = true
       proposal.reject(error)

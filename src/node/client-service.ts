@@ -119,5 +119,5 @@ const cannotTravel = (index: LogIndex): ClustorError =>
   new ClustorError(
     'ERR_INVALID_ARGUMENT',
     `the proposal was applied at index ${index}, but its result is neither bytes nor undefined and cannot travel`,
-    { outcome: 'unknown', fields: { index } },
+    { outcome: 'unknown', fields: { appliedIndex: index } },
   )

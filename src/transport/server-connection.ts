@@ -276,5 +276,5 @@ class PendingReply implements Reply {
 const answerTooLarge = (index: LogIndex, answerBytes: number): ClustorError =>
   new ClustorError('ERR_TOO_LARGE', `the answer has ${answerBytes} bytes; ask for less`, {
     outcome: 'unknown',
-    fields: { index, answerBytes, limitBytes: answerBytesMax },
+    fields: { appliedIndex: index, answerBytes, limitBytes: answerBytesMax },
   })

@@ -256,6 +256,25 @@ test('a proposal that is too large is refused and leaves no gap', async (t) => {
   await cluster.stop()
 })
 
+test('L06: a proposal whose entry another leader replaced is proposed again, in order', async (t) => {
+  const cluster = await FakeCluster.start(1)
+  const client = await Client.connect({ endpoints: cluster.endpoints })
+  let lost = false
+  cluster.fate = ({ sequence }) => {
+    if (sequence !== 2 || lost) return 'answer'
+    lost = true
+    // What a node says that was deposed: where the entry stood, not that it was applied there.
+    return new ClustorError('ERR_PROPOSAL_LOST', 'replaced', { fields: { index: 3, term: 1 } })
+  }
+
+  const answers = await Promise.all(proposeAll(client, texts(1, 5)))
+
+  t.deepEqual(answers, ['p1', 'p2', 'p3', 'p4', 'p5'])
+  t.deepEqual(cluster.texts, texts(1, 5))
+  await client.close()
+  await cluster.stop()
+})
+
 test('a result that cannot travel is an error of its proposal alone', async (t) => {
   const cluster = await FakeCluster.start(1)
   const client = await Client.connect({ endpoints: cluster.endpoints })
@@ -268,7 +287,7 @@ test('a result that cannot travel is an error of its proposal alone', async (t) 
     })
     return new ClustorError('ERR_INVALID_ARGUMENT', 'no bytes', {
       outcome: 'unknown',
-      fields: { index: 3 },
+      fields: { appliedIndex: 3 },
     })
   }
 
