@@ -38,7 +38,7 @@ export interface Command {
 export interface SessionLimits {
   /** Sessions of the partition; the least recently used one makes room. */
   readonly sessionsMax: number
-  /** Answers kept for this session until its client acknowledges them. */
+  /** Answers kept for the session until its client acknowledges them. */
   readonly answersMax: number
 }
 

@@ -61,7 +61,7 @@ export async function loadLines(plan: LoadPlan): Promise<LoadSummary> {
       for (const line of group) {
         if (line.lineNumber < plan.fromLine) continue
         if (pipeline.stopped || plan.signal.aborted) break
-        if ('malformed' in line) pipeline.skip(line)
+        if ('malformed' in line) pipeline.passOver(line)
         else await pipeline.send(line)
       }
       if (pipeline.stopped || plan.signal.aborted) break
@@ -102,7 +102,7 @@ class Pipeline {
     this.#failure ??= error instanceof Error ? error : new Error(String(error))
   }
 
-  skip(line: MalformedLine): void {
+  passOver(line: MalformedLine): void {
     this.#plan.onMalformed(line)
     this.#malformed += 1
   }
