@@ -15,6 +15,7 @@ namespace {
 constexpr size_t kPartitionOffset = 114;
 constexpr size_t kSegmentCrcOffset = kSegmentHeaderBytes - 4;
 // Section 4.
+constexpr size_t kKeySaltOffset = 72;
 constexpr size_t kBlockCrcOffset = 92;
 static_assert(kBlockCrcOffset + 4 == kBlockHeaderBytes);
 static_assert(kPartitionOffset + kPartitionBytesMax <= kSegmentCrcOffset);
@@ -22,7 +23,7 @@ static_assert(kPartitionOffset + kPartitionBytesMax <= kSegmentCrcOffset);
 Status Corrupt(const char* why) { return Status(StatusCode::kLogCorrupt, why); }
 
 Status CheckSegmentHeader(const SegmentHeader& header, uint32_t crypto_block_bytes) {
-  if (header.encoding != 0 || header.cipher != 0 || crypto_block_bytes != kCryptoBlockBytes) {
+  if (header.encoding != 0 || header.cipher != 0 || header.merkle_leaves || header.mac_epoch != 0 || crypto_block_bytes != kCryptoBlockBytes) {
     return Status(StatusCode::kFormatNewer,
                   "the segment is encoded or encrypted in a way that this version cannot read");
   }
@@ -59,6 +60,7 @@ void EncodeSegmentHeader(const SegmentHeader& header, std::span<std::byte> into)
   Store32(to + 8, kFormatVersion);
   to[12] = std::byte{header.encoding};
   to[13] = std::byte{header.cipher};
+  to[14] = std::byte{header.merkle_leaves};
   Store32(to + 16, kCryptoBlockBytes);
   Store32(to + 20, header.block_alignment);
   Store64(to + 24, header.segment_seq);
@@ -71,6 +73,8 @@ void EncodeSegmentHeader(const SegmentHeader& header, std::span<std::byte> into)
   Store64(to + 72, header.replica);
   Store64(to + 80, header.incarnation);
   Store64(to + 88, header.created_ms);
+  Store64(to + 96, header.dek_check);
+  Store64(to + 104, header.mac_check);
   const size_t partition_bytes = std::min(header.partition.size(), kPartitionBytesMax);
   Store16(to + 112, static_cast<uint16_t>(partition_bytes));
   std::memcpy(to + kPartitionOffset, header.partition.data(), partition_bytes);
@@ -91,6 +95,7 @@ StatusOr<SegmentHeader> DecodeSegmentHeader(std::span<const std::byte> bytes) {
   SegmentHeader header;
   header.encoding = static_cast<uint8_t>(from[12]);
   header.cipher = static_cast<uint8_t>(from[13]);
+  header.merkle_leaves = from[14] != std::byte{0};
   header.block_alignment = Load32(from + 20);
   header.segment_seq = Load64(from + 24);
   header.base_index = Load64(from + 32);
@@ -102,6 +107,8 @@ StatusOr<SegmentHeader> DecodeSegmentHeader(std::span<const std::byte> bytes) {
   header.replica = Load64(from + 72);
   header.incarnation = Load64(from + 80);
   header.created_ms = Load64(from + 88);
+  header.dek_check = Load64(from + 96);
+  header.mac_check = Load64(from + 104);
   const size_t partition_bytes = Load16(from + 112);
   if (partition_bytes > kPartitionBytesMax) return Corrupt("the partition id is too long");
   header.partition.assign(reinterpret_cast<const char*>(from + kPartitionOffset), partition_bytes);
@@ -125,6 +132,7 @@ void EncodeBlockHeader(const BlockHeader& header, std::span<std::byte> into) {
   Store64(to + 56, header.last_term);
   Store32(to + 64, header.stored_bytes);
   Store32(to + 68, header.previous_checksum);
+  std::memcpy(to + kKeySaltOffset, header.key_salt.data(), kKeySaltBytes);
   Store32(to + kBlockCrcOffset, Crc32c(into.first(kBlockCrcOffset)));
 }
 
@@ -145,6 +153,7 @@ const char* DecodeBlockHeader(std::span<const std::byte> bytes, BlockHeader* hea
   header->last_term = Load64(from + 56);
   header->stored_bytes = Load32(from + 64);
   header->previous_checksum = Load32(from + 68);
+  std::memcpy(header->key_salt.data(), from + kKeySaltOffset, kKeySaltBytes);
   if (Load16(from + 6) != kBlockHeaderBytes) return "the block header has another length";
   if ((header->flags & ~(kBlockFlagHardState | kBlockFlagTruncate)) != 0) {
     return "the block header has unknown flags";

@@ -30,6 +30,7 @@ inline constexpr size_t kPartitionBytesMax = 255;
 struct SegmentHeader {
   uint8_t encoding = 0;
   uint8_t cipher = 0;
+  bool merkle_leaves = false;  // Frames have a trailer of 36 bytes.
   uint32_t block_alignment = 4096;
   uint64_t segment_seq = 0;
   uint64_t base_index = 1;
@@ -41,6 +42,10 @@ struct SegmentHeader {
   uint64_t replica = 0;
   uint64_t incarnation = 0;
   uint64_t created_ms = 0;
+  // Say whether a key ring holds the keys of this segment, without saying anything of the keys:
+  // the first bytes of an HMAC. 0 with epoch 0.
+  uint64_t dek_check = 0;
+  uint64_t mac_check = 0;
   std::string partition;
 };
 
@@ -57,6 +62,10 @@ inline constexpr uint32_t kBlockMagic = 0x4b4c4243;  // "CBLK"
 inline constexpr uint16_t kBlockFlagHardState = 1;
 inline constexpr uint16_t kBlockFlagTruncate = 2;
 inline constexpr uint16_t kBlockFlagEncrypted = 4;
+// Random bytes that, with the dek, make the key of a block. Drawn anew by every process that opens
+// the log, so that a copy of a directory never seals under the keys of the original.
+inline constexpr size_t kKeySaltBytes = 16;
+using KeySalt = std::array<std::byte, kKeySaltBytes>;
 
 struct BlockHeader {
   uint16_t flags = 0;
@@ -70,6 +79,7 @@ struct BlockHeader {
   uint64_t last_term = 0;
   uint32_t stored_bytes = 0;
   uint32_t previous_checksum = 0;
+  KeySalt key_salt{};  // Zero without encryption.
 };
 
 // REQUIRES: into.size() >= kBlockHeaderBytes.
@@ -119,6 +129,7 @@ enum class LedgerTag : uint8_t {
   kTransition = 0x12,
   kBlock = 0x13,
   kPrefix = 0x14,
+  kClaim = 0x15,  // A block is about to be written: every block before it is durable.
 };
 
 struct LedgerRecord {

@@ -1,8 +1,13 @@
 // Options of a log. Defaults are the package's; src/config/options.ts documents them to users.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
+#include <memory>
+#include <optional>
 #include <string>
+
+#include "crypto/key_ring.h"
 
 namespace clustor {
 
@@ -21,6 +26,31 @@ enum class Durability : uint8_t {
   kGroup = 1,   // All writes queued while the last sync ran become one block.
 };
 
+// When the ledger is synced, relative to the segment (docs/wal-format.md, section 7).
+enum class LedgerSetting : uint8_t {
+  kOrdered = 0,     // After the segment: every record is proof.
+  kOverlapped = 1,  // Together with it.
+  kInline = 2,      // Later: the next block proves the one before it.
+};
+
+// How frame bodies are stored. In memory and between replicas they are always binary.
+enum class LogEncoding : uint8_t { kBinary = 0, kJson = 1 };
+
+enum class LedgerCodec : uint8_t { kBinary = 0, kJson = 1 };
+
+// A point that the log is known to have reached, kept outside of its directory. Opening a log that
+// ends before it, or with another block in its place, is refused: somebody put back older files.
+struct LogAnchor {
+  uint64_t block = 0;
+  uint32_t checksum = 0;
+};
+
+// How far an Open has come; written by the threads that verify, read by anyone. Relaxed.
+struct OpenProgress {
+  std::atomic<uint64_t> bytes_done{0};
+  std::atomic<uint64_t> bytes_total{0};
+};
+
 struct LogOptions {
   std::string directory;      // Directory of the partition; made when missing.
   std::string wal_directory;  // Where segments and ledger live; empty: directory + "/wal".
@@ -32,6 +62,23 @@ struct LogOptions {
   uint32_t group_writes_max = 65536;       // ... or this many writes.
   uint32_t payload_bytes_max = 4u << 20;   // Largest payload of an entry, bytes.
   uint64_t ledger_bytes_max = 4ull << 20;  // Preallocated, 16 KiB .. 1 GiB; compacted when full.
+  LedgerSetting ledger = LedgerSetting::kOrdered;
+  // Overlapped and inline: how long the log idles before its newest block is confirmed in the
+  // ledger.
+  uint32_t ledger_confirm_ms = 20;
+  LedgerCodec ledger_codec = LedgerCodec::kBinary;
+  LogEncoding encoding = LogEncoding::kBinary;  // Of new segments; a log may mix both.
+  bool merkle_leaves = false;                   // Frames of new segments carry a SHA-256 leaf.
+  // Null: blocks are not encrypted and segments get no trailer. Else new segments are encrypted
+  // under the active dek epoch and sealed under the active mac epoch, each unless it is 0.
+  std::shared_ptr<const KeyRing> keys;
+  std::optional<LogAnchor> anchor;
+  uint32_t verify_threads = 2;  // That read and verify segments in Open.
+  // Whether the recovery report lists the entries (terms, kinds, lengths): 4 bytes an entry.
+  bool recover_entries = true;
+  OpenProgress* progress = nullptr;  // Outlives Open.
+  // Opens a log on a file system of a network or of memory, where a sync promises little.
+  bool unsafe_file_system = false;
 };
 
 }  // namespace clustor

@@ -22,6 +22,10 @@ export const errorCodes = {
   ERR_MALFORMED_LINE: row(false, 'a line of an input file is not what its format wants'),
   // Log and disk
   ERR_CODEC_MISMATCH: row(false, 'the ledger on disk has another codec than the configured one'),
+  ERR_CRYPTO_UNAVAILABLE: row(
+    false,
+    'keys were given, and this runtime offers no AES-256-GCM and HMAC-SHA256',
+  ),
   ERR_DISK_FULL: row(true, 'no space left; nothing was appended and the log stays readable'),
   ERR_FORMAT_NEWER: row(false, 'the files were written by a newer version'),
   ERR_FRAME_CORRUPT: row(false, 'frame bytes do not verify'),
@@ -32,15 +36,27 @@ export const errorCodes = {
   ERR_INDEX_COMPACTED: row(false, 'the entries were removed by truncatePrefix'),
   ERR_INDEX_OUT_OF_RANGE: row(false, 'there is no entry at that index'),
   ERR_IO: row(false, 'a system call failed'),
+  ERR_KEY_UNKNOWN_EPOCH: row(false, 'the log needs a key epoch that the key ring does not hold'),
+  ERR_KEY_WRONG: row(false, 'the key ring holds another key under the epoch that the log names'),
   ERR_LOCKED: row(false, 'another process uses the directory'),
   ERR_LOG_CORRUPT: row(false, 'bytes that were durable do not verify'),
   ERR_LOG_POISONED: row(false, 'an earlier write or sync failed; the log takes no more writes'),
+  ERR_LOG_QUARANTINED: row(
+    false,
+    'durable bytes were found damaged while the log was open; it takes no more writes',
+  ),
+  ERR_LOG_ROLLED_BACK: row(false, 'the log ends before its anchor: older files were put back'),
   ERR_NATIVE_UNAVAILABLE: row(false, 'the native addon cannot be loaded on this platform'),
   ERR_NOT_WRITABLE: row(false, 'a directory is not writable'),
+  ERR_OUT_OF_MEMORY: row(true, 'no memory for the operation; nothing was appended'),
   ERR_QUOTA_EXCEEDED: row(true, 'the disk quota is used up; nothing was appended'),
   ERR_READ_ONLY_FILESYSTEM: row(false, 'the file system is mounted read-only'),
   ERR_TOO_LARGE: row(false, 'a payload exceeds its limit; nothing was written'),
   ERR_TOO_MANY_FILES: row(true, 'no file descriptor is left; nothing was appended'),
+  ERR_UNSAFE_FILE_SYSTEM: row(
+    false,
+    'the directory is on a file system of a network or of memory, where a sync promises little',
+  ),
   // Consensus and sessions
   ERR_APPLY_FAULT: row(false, 'the state machine threw; the partition stopped'),
   ERR_BUSY: row(true, 'a bounded queue is full'),
