@@ -1,6 +1,7 @@
 // Writes the table of docs/testing.md: every case of the catalogue with the tests that name it.
 //   node scripts/test-table.mjs    (npm run fix does it too; a house test compares)
-// A test names its cases at the start of its title: `E01: ...`, `W02, W03: ...`; in C++ the name holds them: TEST(Log, W02...).
+// A test names its cases at the start of its title: `E01: ...`, `W02, W03: ...`; in C++ at the start of a comment, above the TEST
+// or above the lines that check them: `// W02, W03: ...`. Invariants (W2) may stand among them.
 
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
@@ -11,6 +12,8 @@ import { chapters } from './test-cases.mjs'
 const page = path.join(packageRoot, 'docs', 'testing.md')
 const beginMark = '<!-- cases: written by scripts/test-table.mjs -->'
 const endMark = '<!-- end of cases -->'
+const titlePattern = /['"`]((?:[ERMSWLO]\d\d(?:, )?)+): /g
+const commentPattern = /^\s*\/\/ ((?:[ERMSWLO]\d\d?(?:, )?)+)(?::|\.|$)/gm
 const isMain = import.meta.url === pathToFileURL(process.argv[1] ?? '').href
 
 if (isMain) writeFileSync(page, withTable(readFileSync(page, 'utf8')))
@@ -74,8 +77,6 @@ function testFiles() {
 
 function casesNamedIn(file) {
   const text = readFileSync(path.join(packageRoot, file), 'utf8')
-  const titles = file.endsWith('.cc')
-    ? [...text.matchAll(/^TEST(?:_F)?\(([^)]*)\)/gm)]
-    : [...text.matchAll(/['"`]((?:[ERMSWLO]\d\d(?:, )?)+): /g)]
-  return titles.flatMap(([, title]) => title.match(/[ERMSWLO]\d\d(?!\d)/g) ?? [])
+  const titles = text.matchAll(file.endsWith('.cc') ? commentPattern : titlePattern)
+  return [...titles].flatMap(([, title]) => title.match(/[ERMSWLO]\d\d(?!\d)/g) ?? [])
 }

@@ -185,6 +185,7 @@ TEST(Read, SpansSegments) {
   CHECK_OK(ParseFrames(read->bytes.span()).status());
 }
 
+// W28: what was queued is committed, what comes later is refused, twice is once.
 TEST(Close, CommitsWhatIsQueuedAndTakesNothingMore) {
   LogFixture log;
   CHECK(log.Open());

@@ -130,6 +130,7 @@ bool RunSeed(uint64_t seed) {
 
 }  // namespace
 
+// W02, W03: whatever part of the unsynced sectors and names a crash leaves, in any order of lives.
 TEST(Crash, LosesNothingAcknowledgedAndInventsNothing) {
   const char* only = std::getenv("CLUSTOR_SEED");
   const uint64_t first = only != nullptr ? std::strtoull(only, nullptr, 10) : 1;
@@ -145,7 +146,7 @@ TEST(Crash, LosesNothingAcknowledgedAndInventsNothing) {
   }
 }
 
-// A torn ledger page hides the newest proofs: recovery sees acknowledged blocks that nothing
+// W03: a torn ledger page hides the newest proofs: recovery sees acknowledged blocks that nothing
 // proves. It may write only the last one again, the one that nobody was promised, however often it
 // is cut short.
 TEST(Crash, OfRecoveryItselfNeverEndangersAcknowledgedBlocks) {

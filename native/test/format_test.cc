@@ -56,6 +56,7 @@ TEST(SegmentHeader, ReadsBackAsWritten) {
   CHECK_EQ(std::string(reinterpret_cast<const char*>(bytes.data()), 8), std::string("CLSTRSEG"));
 }
 
+// W25
 TEST(SegmentHeader, OfANewerVersionIsRefusedWhateverItsChecksum) {
   std::array<std::byte, kSegmentHeaderBytes> bytes;
   SegmentHeader header;

@@ -43,6 +43,7 @@ TEST(Open, IsRefusedForAnotherIdentity) {
   CHECK_EQ(log.log->recovery().incarnation, 5u);
 }
 
+// W23: grafted from another partition.
 TEST(Open, IsRefusedWhenASegmentOfAnotherPartitionIsGrafted) {
   LogFixture other;
   other.options.identity.partition = "other";

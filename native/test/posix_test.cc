@@ -80,6 +80,7 @@ LogOptions OptionsIn(const TemporaryDirectory& directory) {
 
 }  // namespace
 
+// W12
 TEST(PosixEnv, ContinuesShortWritesAndReportsTheErrorBehindThem) {
   TemporaryDirectory directory;
   auto file = PosixEnv()->OpenFile(directory.path() + "/f", OpenMode::kCreate);
@@ -100,6 +101,7 @@ TEST(PosixEnv, ContinuesShortWritesAndReportsTheErrorBehindThem) {
   CHECK_EQ((*file)->Bytes().value(), 4'096u);
 }
 
+// W19
 TEST(PosixEnv, LocksOncePerOpenAndNamesThePid) {
   TemporaryDirectory directory;
   const std::string path = directory.path() + "/LOCK";

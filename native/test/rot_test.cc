@@ -105,6 +105,7 @@ TEST(Rot, OfASegmentHeaderIsRefused) {
   }
 }
 
+// W23: removed, at either end or in between.
 TEST(Rot, OfAMissingSegmentIsRefusedWhicheverItIs) {
   LogFixture log;
   Fill(&log, 60, 3'000);
