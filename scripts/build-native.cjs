@@ -73,11 +73,19 @@ function isAlive(processId) {
 /** The C++ files of the addon, relative to the package root: native/sources.txt, which CMake reads too, and the binding. */
 function addonSources() {
   const listed = fs.readFileSync(path.join(packageRoot, 'native', 'sources.txt'), 'utf8')
-  const core = listed.split('\n').filter((line) => line.endsWith('.cc'))
+  const core = listed.split('\n').filter((line) => line.endsWith('.cc') && isForThisSystem(line))
   const binding = filesBelow(path.join(packageRoot, 'native', 'binding'))
     .filter((file) => file.endsWith('.cc'))
     .map((file) => `binding/${path.basename(file)}`)
   return [...core, ...binding.sort()].map((file) => `native/${file}`)
+}
+
+/** native/os/<system>_*.cc is compiled for that system alone; native/CMakeLists.txt has the same rule. */
+function isForThisSystem(file) {
+  const system = /^os\/(linux|darwin|posix|windows)_/.exec(file)?.[1]
+  if (system === undefined) return true
+  if (process.platform === 'win32') return system === 'windows'
+  return system === 'posix' || system === (process.platform === 'darwin' ? 'darwin' : 'linux')
 }
 
 function filesBelow(folder) {

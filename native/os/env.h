@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/status.h"
+#include "os/file_system.h"
 
 namespace clustor {
 
@@ -23,7 +24,8 @@ class File {
   virtual Status WriteAt(uint64_t offset, std::span<const std::byte> bytes) = 0;
   // Fills `into` from offset; returns how many bytes there were, less only at the end of the file.
   virtual StatusOr<size_t> ReadAt(uint64_t offset, std::span<std::byte> into) = 0;
-  // fdatasync. Never retried: after a failure the state of unsynced bytes is unknown for good.
+  // fdatasync, or what brings bytes to the disk on this system. Never retried: after a failure the
+  // state of unsynced bytes is unknown for good.
   virtual Status SyncData() = 0;
   // Reserves space up to `bytes` and makes the file that long. Content is zero, not yet cheap to
   // overwrite: the caller fills it with zeros.
@@ -66,6 +68,8 @@ class Env {
   virtual StatusOr<bool> IsLocked(const std::string& path) = 0;
   // Bytes that a process without privileges can still use in the file system of the path.
   virtual StatusOr<uint64_t> FreeBytes(const std::string& path) = 0;
+  // The file system of the path, or of its nearest parent that exists. Changes nothing.
+  virtual StatusOr<FileSystem> FileSystemKind(const std::string& path) = 0;
   // Monotonic, for durations and queues.
   virtual uint64_t MonotonicNs() = 0;
   // Wall clock, milliseconds since 1970: only ever a label in the ledger.

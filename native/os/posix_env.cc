@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "os/env.h"
+#include "os/posix_platform.h"
 
 namespace clustor {
 
@@ -81,24 +82,9 @@ class PosixFile final : public File {
     return done;
   }
 
-  Status SyncData() override {
-    if (fdatasync(descriptor_.get()) != 0) return Status::FromErrno(errno, "fdatasync", path_);
-    return Status::Ok();
-  }
+  Status SyncData() override { return SyncFileData(descriptor_.get(), path_); }
 
-  Status Allocate(uint64_t bytes) override {
-    int result;
-    do {
-      result = fallocate(descriptor_.get(), 0, 0, static_cast<off_t>(bytes));
-    } while (result != 0 && errno == EINTR);
-    if (result == 0) return Status::Ok();
-    if (errno != EOPNOTSUPP) return Status::FromErrno(errno, "fallocate", path_);
-    // A file system without reservation: the zeros that the caller writes take the space.
-    if (ftruncate(descriptor_.get(), static_cast<off_t>(bytes)) != 0) {
-      return Status::FromErrno(errno, "ftruncate", path_);
-    }
-    return Status::Ok();
-  }
+  Status Allocate(uint64_t bytes) override { return AllocateFile(descriptor_.get(), bytes, path_); }
 
   StatusOr<uint64_t> Bytes() override {
     const off_t end = lseek(descriptor_.get(), 0, SEEK_END);
@@ -221,8 +207,7 @@ class PosixEnvImpl final : public Env {
   Status SyncDirectory(const std::string& path) override {
     const Descriptor descriptor = OpenRetrying(path, O_RDONLY | O_DIRECTORY);
     if (!descriptor.valid()) return Status::FromErrno(errno, "open", path);
-    if (fsync(descriptor.get()) != 0) return Status::FromErrno(errno, "fsync", path);
-    return Status::Ok();
+    return SyncDirectoryFile(descriptor.get(), path);
   }
 
   StatusOr<std::unique_ptr<FileLock>> LockFile(const std::string& path) override {
@@ -259,15 +244,25 @@ class PosixEnvImpl final : public Env {
     return static_cast<uint64_t>(info.f_bavail) * info.f_frsize;
   }
 
+  StatusOr<FileSystem> FileSystemKind(const std::string& path) override {
+    std::string existing = path;
+    while (access(existing.c_str(), F_OK) != 0 && errno == ENOENT && existing != ".") {
+      existing = ParentOf(existing);
+    }
+    return StatFileSystem(existing);
+  }
+
   uint64_t MonotonicNs() override { return ClockNs(CLOCK_MONOTONIC); }
   uint64_t WallClockMs() override { return ClockNs(CLOCK_REALTIME) / 1'000'000; }
 
  private:
-  Status SyncParent(const std::string& path) {
+  static std::string ParentOf(const std::string& path) {
     const size_t slash = path.find_last_of('/');
-    if (slash == std::string::npos) return SyncDirectory(".");
-    return SyncDirectory(slash == 0 ? "/" : path.substr(0, slash));
+    if (slash == std::string::npos) return ".";
+    return slash == 0 ? "/" : path.substr(0, slash);
   }
+
+  Status SyncParent(const std::string& path) { return SyncDirectory(ParentOf(path)); }
 };
 
 }  // namespace

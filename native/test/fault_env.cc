@@ -153,6 +153,7 @@ Status FaultEnv::Meet(Call call, const std::string& path, const char* syscall,
     trace_.push_back(std::string(NameOf(call)) + " " + LastPart(path));
     if (changes_left_) --*changes_left_;
   }
+  if (on_sync_ && (call == Call::kSync || call == Call::kSyncDirectory)) on_sync_();
   if (path.find(only_on_) == std::string::npos) return Status::Ok();
   for (Fault& fault : faults_) {
     if (fault.call != call || fault.countdown == 0) continue;

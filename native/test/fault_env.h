@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -58,6 +59,11 @@ class FaultEnv final : public Env {
   // Only calls whose path contains the text count. Cleared by ClearFaults.
   void OnlyOn(std::string path_part) { only_on_ = std::move(path_part); }
   void ClearFaults();
+  // Called in every sync of a file or directory: what a test sees while the disk is busy.
+  void OnSync(std::function<void()> hook) { on_sync_ = std::move(hook); }
+  void AdvanceClock(uint64_t nanoseconds) { clock_ns_ += nanoseconds; }
+  // What FileSystemKind says; local by default.
+  void SetFileSystem(FileSystem file_system) { file_system_ = std::move(file_system); }
   // The machine goes off after so many more calls that change something; later calls fail.
   void PowerOffAfter(uint64_t changes) { changes_left_ = changes; }
   bool is_off() const { return changes_left_ && *changes_left_ == 0; }
@@ -92,6 +98,7 @@ class FaultEnv final : public Env {
   StatusOr<std::unique_ptr<FileLock>> LockFile(const std::string& path) override;
   StatusOr<bool> IsLocked(const std::string& path) override;
   StatusOr<uint64_t> FreeBytes(const std::string& path) override;
+  StatusOr<FileSystem> FileSystemKind(const std::string&) override { return file_system_; }
   uint64_t MonotonicNs() override { return clock_ns_ += 1000; }
   uint64_t WallClockMs() override { return 1'700'000'000'000 + clock_ns_ / 1'000'000; }
 
@@ -121,6 +128,8 @@ class FaultEnv final : public Env {
   std::optional<uint64_t> changes_left_;
   std::vector<std::string> trace_;
   uint64_t clock_ns_ = 0;
+  std::function<void()> on_sync_;
+  FileSystem file_system_{FileSystem::Kind::kLocal, "test"};
 };
 
 }  // namespace clustor::test

@@ -28,6 +28,7 @@ Committer::Committer(Env* env, LogPaths paths, const LogOptions& options, Segmen
       paths_(paths),
       group_limits_(GroupLimitsOf(options)),
       plan_limits_(PlanLimitsOf(options)),
+      stall_ns_(uint64_t{options.sync_stall_ms} * 1'000'000),
       sink_(sink),
       spares_(env, paths, options.segment_bytes_max),
       ledger_(env, paths, options),
@@ -68,7 +69,10 @@ std::optional<Completion> Committer::CommitGroup(Group* group) {
   GroupPlan plan = PlanGroup(*group, end_, plan_limits_);
   if (plan.writes == 0) return RefuseFirst(group, std::move(plan.refused));
   if (plan.writes < group->size()) queue_.PutBack(group, plan.writes);
+  // Making room syncs as well, now and then.
+  sync_watch_.Begin(times.start);
   Status done = Execute(&plan, &times);
+  sync_watch_.End();
   if (done.ok()) {
     Count(*group, plan, built_, times);
     return Complete(group->back().sequence, Status::Ok());
@@ -139,11 +143,13 @@ Status Committer::WriteAndProve(const BuiltBlock& block, const Proof& proof, Sta
   Status status = tail_.Write(block.bytes);
   if (!status.ok()) return Undo(std::move(status), block.bytes.size(), false);
   times->written = env_->MonotonicNs();
+  sync_watch_.Begin(times->written);
   status = tail_.Sync();
   if (!status.ok()) return Poisoned(status);
   times->synced = env_->MonotonicNs();
   status = ledger_.WriteProof(proof);
   if (!status.ok()) return Undo(std::move(status), block.bytes.size(), true);
+  sync_watch_.Begin(times->synced);
   status = ledger_.Sync();
   if (!status.ok()) return Poisoned(status);
   times->proven = env_->MonotonicNs();
@@ -198,6 +204,8 @@ void Committer::Count(const Group& group, const GroupPlan& plan, const BuiltBloc
     ++stats_.blocks;
     ++stats_.segment_syncs;
     ++stats_.ledger_syncs;
+    stats_.sync_stalls += (times.synced - times.written > stall_ns_ ? 1u : 0u) +
+                          (times.proven - times.synced > stall_ns_ ? 1u : 0u);
     stats_.bytes_written += block.bytes.size();
     stats_.frame_bytes_written += plan.frame_bytes;
     stats_.entries_written += plan.entry_count;
@@ -245,6 +253,7 @@ Status Committer::TruncatePrefix(uint64_t before) {
     removable = catalog_.RemovableSegments(before, end_segment_);
     if (removable.empty()) return Status::Ok();
     const LogPrefix prefix = {removable.back() + 1, catalog_.FirstIndexWithout(removable.size())};
+    const WatchedSync watched(env_, &sync_watch_);
     Status recorded = ledger_.RecordPrefix(prefix);
     if (!recorded.ok()) {
       if (recorded.IsShortage()) return recorded;
@@ -268,6 +277,7 @@ LogStats Committer::Stats() const {
     const MutexLock lock(&stats_mutex_);
     stats = stats_;
   }
+  stats.sync_in_flight_ns = sync_watch_.AgeNs(env_->MonotonicNs());
   stats.first_index = catalog_.first_index();
   stats.segments = catalog_.segments();
   stats.segment_bytes = catalog_.file_bytes();

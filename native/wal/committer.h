@@ -22,6 +22,7 @@
 #include "wal/segment_tail.h"
 #include "wal/spare.h"
 #include "wal/stats.h"
+#include "wal/sync_watch.h"
 #include "wal/write_queue.h"
 
 namespace clustor {
@@ -84,12 +85,14 @@ class Committer final : public CommitTask {
   const LogPaths paths_;
   const GroupLimits group_limits_;
   const PlanLimits plan_limits_;
+  const uint64_t stall_ns_;
   CompletionSink* const sink_;
 
   // Synchronize themselves.
   WriteQueue queue_;
   Catalog catalog_;
   SpareStore spares_;
+  SyncWatch sync_watch_;
 
   Mutex commit_mutex_;
   Ledger ledger_;     // Guarded by commit_mutex_, except PrepareNext.

@@ -63,6 +63,7 @@ class Log::Impl {
 };
 
 Status Log::Impl::Open() {
+  if (!options_.unsafe_file_system) RETURN_IF_ERROR(CheckFileSystems(env_, paths_));
   StatusOr<std::unique_ptr<FileLock>> lock = ClaimDirectories(env_, paths_);
   if (!lock.ok()) return lock.status();
   const StatusOr<LogIdentity> identity =

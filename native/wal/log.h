@@ -95,9 +95,9 @@ class Log {
   // Opens or creates the log and recovers it. Blocks for as long as the log takes to read.
   // env, pool and sink outlive the log. pool may be null: then nothing runs by itself and the
   // caller drives the log with Pump (tests, simulation). Errors: kLocked (owner_pid),
-  // kIdentityMismatch, kNotWritable (path, errno), kFormatNewer, kCodecMismatch, kLogCorrupt
-  // (segment, offset, index range; nothing was changed), kInvalidArgument (options), kDiskFull and
-  // other codes of failed system calls.
+  // kIdentityMismatch, kNotWritable (path, errno), kUnsafeFileSystem (path), kFormatNewer,
+  // kCodecMismatch, kLogCorrupt (segment, offset, index range; nothing was changed),
+  // kInvalidArgument (options), kDiskFull and other codes of failed system calls.
   static StatusOr<std::unique_ptr<Log>> Open(Env* env, LogOptions options, CommitterPool* pool,
                                              CompletionSink* sink);
   // Closes when Close was not called; see there.

@@ -51,6 +51,33 @@ Status MakeDirectory(Env* env, const std::string& directory) {
   return !made.ok() && IsDenied(made) ? NotWritable(made, directory) : made;
 }
 
+const char* WhyUnsafe(FileSystem::Kind kind) {
+  switch (kind) {
+    case FileSystem::Kind::kLocal:
+      break;
+    case FileSystem::Kind::kMemory:
+      return "a file system in memory: nothing survives a restart of the machine";
+    case FileSystem::Kind::kNetwork:
+      return "a file system of the network: locks and syncs may not hold what they promise";
+    case FileSystem::Kind::kUserSpace:
+      return "a file system that a process serves (FUSE): what its syncs do cannot be told";
+  }
+  return nullptr;
+}
+
+Status CheckFileSystem(Env* env, const std::string& directory) {
+  const StatusOr<FileSystem> there = env->FileSystemKind(directory);
+  if (!there.ok()) return there.status();
+  const char* why = WhyUnsafe(there->kind);
+  if (why == nullptr) return Status::Ok();
+  StatusDetails details;
+  details.path = directory;
+  details.message = directory + " is on " + there->name + ", " + why +
+                    ". Use a local disk; for tests and throw-away data set unsafeFileSystem. "
+                    "Nothing was changed.";
+  return Status(StatusCode::kUnsafeFileSystem, std::move(details));
+}
+
 Status MissingIdentity(const LogPaths& paths) {
   StatusDetails details;
   details.path = paths.Identity();
@@ -84,6 +111,11 @@ Status CheckOptions(const LogOptions& options) {
     return Invalid("group_bytes_max and group_writes_max must not be 0");
   }
   return Status::Ok();
+}
+
+Status CheckFileSystems(Env* env, const LogPaths& paths) {
+  RETURN_IF_ERROR(CheckFileSystem(env, paths.directory));
+  return CheckFileSystem(env, paths.wal);
 }
 
 StatusOr<std::unique_ptr<FileLock>> ClaimDirectories(Env* env, const LogPaths& paths) {

@@ -13,6 +13,10 @@ namespace clustor {
 // Errors: kInvalidArgument naming the option.
 Status CheckOptions(const LogOptions& options);
 
+// Refuses directories, or places for them, whose file system cannot keep the log's promise; changes
+// nothing. Errors: kUnsafeFileSystem naming path and file system.
+Status CheckFileSystems(Env* env, const LogPaths& paths);
+
 // Makes the directories when they are missing, takes the lock and writes a probe into each.
 // Errors: kLocked, kNotWritable with path and errno.
 StatusOr<std::unique_ptr<FileLock>> ClaimDirectories(Env* env, const LogPaths& paths);

@@ -79,6 +79,7 @@ struct LogOptions {
   OpenProgress* progress = nullptr;  // Outlives Open.
   // Opens a log on a file system of a network or of memory, where a sync promises little.
   bool unsafe_file_system = false;
+  uint32_t sync_stall_ms = 1000;  // LogStats::sync_stalls counts syncs that took longer.
 };
 
 }  // namespace clustor

@@ -56,6 +56,9 @@ struct LogStats {
   uint64_t late_spares = 0;      // Rotations that had to zero their segment themselves.
   uint64_t ledger_switches = 0;  // Compactions of the ledger.
   uint64_t shortages = 0;        // Groups failed by ERR_DISK_FULL and its kin.
+  // How long the disk step that commits wait for (a sync, or making room) is under way; 0: none.
+  uint64_t sync_in_flight_ns = 0;
+  uint64_t sync_stalls = 0;  // Syncs that took longer than sync_stall_ms.
   bool poisoned = false;
   Status poison;  // Why, when poisoned.
   StageHistograms stages;
