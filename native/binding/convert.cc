@@ -174,6 +174,7 @@ StatusOr<LogOptions> ToLogOptions(Napi::Object object) {
   options.payload_bytes_max =
       static_cast<uint32_t>(NumberProperty(object, "payloadBytesMax", options.payload_bytes_max));
   options.ledger_bytes_max = NumberProperty(object, "ledgerBytesMax", options.ledger_bytes_max);
+  options.unsafe_file_system = object.Get("unsafeFileSystem").ToBoolean();
   return options;
 }
 

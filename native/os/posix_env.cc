@@ -246,7 +246,8 @@ class PosixEnvImpl final : public Env {
 
   StatusOr<FileSystem> FileSystemKind(const std::string& path) override {
     std::string existing = path;
-    while (access(existing.c_str(), F_OK) != 0 && errno == ENOENT && existing != ".") {
+    while (access(existing.c_str(), F_OK) != 0 && (errno == ENOENT || errno == ENOTDIR) &&
+           existing != ".") {
       existing = ParentOf(existing);
     }
     return StatFileSystem(existing);

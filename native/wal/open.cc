@@ -67,7 +67,8 @@ const char* WhyUnsafe(FileSystem::Kind kind) {
 
 Status CheckFileSystem(Env* env, const std::string& directory) {
   const StatusOr<FileSystem> there = env->FileSystemKind(directory);
-  if (!there.ok()) return there.status();
+  // Making the directory tells better what is wrong with its parents.
+  if (!there.ok()) return IsDenied(there.status()) ? Status::Ok() : there.status();
   const char* why = WhyUnsafe(there->kind);
   if (why == nullptr) return Status::Ok();
   StatusDetails details;

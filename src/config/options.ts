@@ -28,6 +28,11 @@ export const optionTable = {
     ['ordered'],
     'Order of segment sync and ledger sync: ordered syncs the ledger after the segment.',
   ),
+  unsafeFileSystem: switched(
+    'log',
+    false,
+    'Opens logs on file systems of memory or of a network, where a sync promises little; for throw-away data.',
+  ),
   blockAlignmentBytes: bytes(
     'log',
     4 * KiB,

@@ -19,6 +19,7 @@ export interface NativeLogOptions {
   readonly groupWritesMax: number
   readonly payloadBytesMax: number
   readonly ledgerBytesMax: number
+  readonly unsafeFileSystem: boolean
   readonly committerThreads: number
 }
 

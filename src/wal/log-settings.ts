@@ -71,6 +71,7 @@ export function toNativeOptions(settings: LogSettings): NativeLogOptions {
     groupWritesMax: settings.groupEntriesMax,
     payloadBytesMax: settings.payloadBytesMax,
     ledgerBytesMax: settings.ledgerBytesMax,
+    unsafeFileSystem: settings.unsafeFileSystem,
     committerThreads: settings.committerThreads,
   }
 }

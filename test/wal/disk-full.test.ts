@@ -13,6 +13,7 @@ const options = {
   segmentBytes: 256 * 1024,
   ledgerBytesMax: 64 * 1024,
   durability: 'group',
+  unsafeFileSystem: true,
 } as const
 
 /** A file system of 2 MiB of its own, or null where it cannot be mounted; native/test fills a disk everywhere. */
