@@ -79,8 +79,9 @@ Run Follow(const std::vector<Step>& script, LogFixture* log) {
   return run;
 }
 
-void CheckImage(const Run& run, uint64_t call, std::unique_ptr<FaultEnv> image) {
-  LogFixture log;
+void CheckImage(const Run& run, uint64_t call, std::unique_ptr<FaultEnv> image,
+                const LogOptions& options = SmallOptions()) {
+  LogFixture log(options);
   if (!log.Restart(std::move(image))) {
     Fail(__FILE__, __LINE__, "call " + std::to_string(call) + ": " + Describe(log.open_status));
   } else if (!Judge(run.states, run.completed, run.first_index_max, &log)) {
@@ -90,18 +91,18 @@ void CheckImage(const Run& run, uint64_t call, std::unique_ptr<FaultEnv> image) 
   }
 }
 
-void CrashAtEveryCall(const std::vector<Step>& script) {
-  LogFixture whole;
+void CrashAtEveryCall(const std::vector<Step>& script, const LogOptions& options = SmallOptions()) {
+  LogFixture whole(options);
   Follow(script, &whole);
   const uint64_t calls = whole.env->changes();
   std::mt19937_64 random(42);
   for (uint64_t call = 1; call <= calls && !CurrentTestFailed(); ++call) {
-    LogFixture log;
+    LogFixture log(options);
     log.env->PowerOffAfter(call);
     const Run run = Follow(script, &log);
-    CheckImage(run, call, log.env->DropUnsynced());
-    CheckImage(run, call, log.env->Copy());
-    for (int i = 0; i < 6; ++i) CheckImage(run, call, log.env->CrashImage(&random, {}));
+    CheckImage(run, call, log.env->DropUnsynced(), options);
+    CheckImage(run, call, log.env->Copy(), options);
+    for (int i = 0; i < 6; ++i) CheckImage(run, call, log.env->CrashImage(&random, {}), options);
   }
 }
 
@@ -137,6 +138,17 @@ TEST(CrashAtEveryCall, OfARemovedPrefix) {
   script.push_back(CutPrefix(12));
   script.push_back(Append(1, 30'000, 'z'));
   CrashAtEveryCall(script);
+}
+
+// W02, W16, W18 with segments in the json encoding.
+TEST(CrashAtEveryCall, OfJsonSegments) {
+  LogOptions options = SmallOptions();
+  options.encoding = LogEncoding::kJson;
+  std::vector<Step> script = {Vote({1, 3, 0})};
+  for (int i = 0; i < 6; ++i) script.push_back(Append(1, 20'000, static_cast<char>('a' + i)));
+  script.push_back(Replace(2, {{2, 0, "over segments"}, {2, 1, ""}}));
+  script.push_back(Append(2, 30'000, 'z'));
+  CrashAtEveryCall(script, options);
 }
 
 TEST(CrashAtEveryCall, OfALedgerSwitch) {

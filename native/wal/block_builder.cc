@@ -1,6 +1,7 @@
 #include "wal/block_builder.h"
 
 #include <algorithm>
+#include <array>
 #include <cstdlib>
 #include <cstring>
 
@@ -15,12 +16,48 @@ namespace {
 constexpr uint64_t kBufferKeptBytes = 8 << 20;
 constexpr uint64_t kBufferAlignment = 4096;
 
+// Hard state and truncation as in the plan, then its batches. Returns the end.
+std::byte* PutFrames(const GroupPlan& plan, std::byte* at) {
+  if (plan.hard_state) at += EncodeHardStateFrame(at, *plan.hard_state);
+  if (plan.truncate_from) at += EncodeTruncateFrame(at, *plan.truncate_from);
+  for (const FrameBatch* batch : plan.batches) {
+    std::memcpy(at, batch->bytes.data(), batch->bytes.bytes());
+    at += batch->bytes.bytes();
+  }
+  return at;
+}
+
+// The same in another form than the one in memory.
+std::byte* PutStoredFrames(const GroupPlan& plan, StoredForm form, std::byte* at) {
+  std::array<std::byte, kHardStateFrameBytes> state;
+  static_assert(kTruncateFrameBytes <= kHardStateFrameBytes);
+  if (plan.hard_state) {
+    at += EncodeStoredFrame(at, form,
+                            {state.data(), EncodeHardStateFrame(state.data(), *plan.hard_state)});
+  }
+  if (plan.truncate_from) {
+    at += EncodeStoredFrame(at, form,
+                            {state.data(), EncodeTruncateFrame(state.data(), *plan.truncate_from)});
+  }
+  for (const FrameBatch* batch : plan.batches) {
+    const std::byte* frame = batch->bytes.data();
+    for (const uint32_t frame_bytes : batch->byte_lengths) {
+      at += EncodeStoredFrame(at, form, {frame, frame_bytes});
+      frame += frame_bytes;
+    }
+  }
+  return at;
+}
+
 }  // namespace
 
 void BlockBuilder::Free::operator()(std::byte* pointer) const { std::free(pointer); }
 
-uint64_t BlockBuilder::BytesMax(const GroupPlan& plan, uint32_t alignment) {
-  return AlignUp(plan.frame_bytes + kBlockOverheadBytesMax, alignment);
+uint64_t BlockBuilder::BytesMax(const GroupPlan& plan, uint32_t alignment, StoredForm form) {
+  const uint64_t stored_bytes = form == plan.form
+                                    ? plan.stored_bytes
+                                    : StoredBytesMax(form, plan.frame_bytes, plan.entry_count);
+  return AlignUp(stored_bytes + BlockOverheadBytesMax(form), alignment);
 }
 
 std::byte* BlockBuilder::Reserve(uint64_t bytes) {
@@ -34,14 +71,9 @@ std::byte* BlockBuilder::Reserve(uint64_t bytes) {
 }
 
 BuiltBlock BlockBuilder::Build(const GroupPlan& plan, const BlockPlace& place) {
-  std::byte* block = Reserve(BytesMax(plan, place.alignment));
+  std::byte* block = Reserve(BytesMax(plan, place.alignment, place.form));
   std::byte* at = block + kBlockHeaderBytes;
-  if (plan.hard_state) at += EncodeHardStateFrame(at, *plan.hard_state);
-  if (plan.truncate_from) at += EncodeTruncateFrame(at, *plan.truncate_from);
-  for (const FrameBatch* batch : plan.batches) {
-    std::memcpy(at, batch->bytes.data(), batch->bytes.bytes());
-    at += batch->bytes.bytes();
-  }
+  at = place.form.IsPlain() ? PutFrames(plan, at) : PutStoredFrames(plan, place.form, at);
   BlockHeader header;
   header.flags = static_cast<uint16_t>((plan.hard_state ? kBlockFlagHardState : 0) |
                                        (plan.truncate_from ? kBlockFlagTruncate : 0));

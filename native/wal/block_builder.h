@@ -9,6 +9,7 @@
 #include "wal/format.h"
 #include "wal/group_plan.h"
 #include "wal/segment_tail.h"
+#include "wal/stored_frames.h"
 
 namespace clustor {
 
@@ -22,13 +23,14 @@ struct BuiltBlock {
 struct BlockPlace {
   uint64_t segment_seq = 0;
   uint32_t alignment = 4096;
+  StoredForm form;
   ChainEnd before;
 };
 
 class BlockBuilder {
  public:
-  // Bytes the block of this plan takes at most, with padding.
-  static uint64_t BytesMax(const GroupPlan& plan, uint32_t alignment);
+  // Bytes the block of this plan takes at most in such a segment, with padding.
+  static uint64_t BytesMax(const GroupPlan& plan, uint32_t alignment, StoredForm form);
 
   // Hard state and truncation as in the plan, then its batches. REQUIRES: the plan fits a segment.
   BuiltBlock Build(const GroupPlan& plan, const BlockPlace& place);

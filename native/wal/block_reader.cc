@@ -42,17 +42,17 @@ const char* CheckBlock(std::span<const std::byte> bytes, BlockView* block) {
   if (Load32(bytes.data() + covered) != block->checksum) {
     return "the checksum of a block does not hold";
   }
-  block->frames = bytes.subspan(kBlockHeaderBytes, block->header.stored_bytes);
+  block->plaintext = bytes.subspan(kBlockHeaderBytes, block->header.stored_bytes);
   block->stored = bytes.first(static_cast<size_t>(covered + kBlockChecksumBytes));
   return nullptr;
 }
 
-BlockReader::BlockReader(File* file, uint64_t segment_seq, uint32_t alignment,
-                         uint64_t segment_bytes)
+BlockReader::BlockReader(File* file, const SegmentHeader& header)
     : file_(file),
-      segment_seq_(segment_seq),
-      alignment_(alignment),
-      segment_bytes_(segment_bytes) {}
+      segment_seq_(header.segment_seq),
+      alignment_(header.block_alignment),
+      segment_bytes_(header.segment_bytes),
+      form_(header.form()) {}
 
 StatusOr<std::span<const std::byte>> BlockReader::Window(uint64_t offset, uint64_t bytes) {
   const uint64_t wanted = std::min(bytes, segment_bytes_ - offset);
@@ -99,6 +99,11 @@ StatusOr<BlockOutcome> BlockReader::Next(const ChainEnd& before, BlockView* bloc
   if (header.number != before.block + 1 || header.previous_checksum != before.checksum) {
     *why = "a block does not follow the one before it";
     return BlockOutcome::kBrokenChain;
+  }
+  reason = decoder_.Decode(form_, block->plaintext, &block->frames);
+  if (reason != nullptr) {
+    *why = reason;
+    return BlockOutcome::kBadContent;
   }
   block->offset = offset_;
   block->bytes = block_bytes;

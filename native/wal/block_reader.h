@@ -12,6 +12,7 @@
 #include "os/env.h"
 #include "wal/format.h"
 #include "wal/segment_tail.h"
+#include "wal/stored_frames.h"
 
 namespace clustor {
 
@@ -20,8 +21,9 @@ struct BlockView {
   uint64_t offset = 0;
   uint64_t bytes = 0;  // With padding.
   uint32_t checksum = 0;
-  std::span<const std::byte> frames;  // Valid until the next read.
-  std::span<const std::byte> stored;  // The whole block without padding; valid as long.
+  std::span<const std::byte> plaintext;  // Frames in their stored form; valid until the next read.
+  std::span<const std::byte> frames;     // Binary frames; valid as long.
+  std::span<const std::byte> stored;     // The whole block without padding; valid as long.
 };
 
 enum class BlockOutcome : uint8_t {
@@ -29,18 +31,20 @@ enum class BlockOutcome : uint8_t {
   kEnd,          // Nothing there: zeros, or the end of the segment.
   kInvalid,      // Something is there that does not verify: torn or rotten.
   kBrokenChain,  // A block that verifies, but does not follow the one before it.
+  kBadContent,   // A block that verifies and follows, but its frames are not what a log writes.
 };
 
-// Checks header, lengths and checksum of a block that begins at bytes[0]. Nullptr when it verifies.
+// Checks header, lengths and checksum of a block that begins at bytes[0] and fills in everything
+// but offset, bytes and frames. Nullptr when it verifies.
 const char* CheckBlock(std::span<const std::byte> bytes, BlockView* block);
 
 class BlockReader {
  public:
-  // file outlives the reader; segment_bytes bounds what is read.
-  BlockReader(File* file, uint64_t segment_seq, uint32_t alignment, uint64_t segment_bytes);
+  // file outlives the reader; header.segment_bytes bounds what is read.
+  BlockReader(File* file, const SegmentHeader& header);
 
   // Reads the block at offset(), which must follow `before`. Advances on kBlock only.
-  // `why` explains kInvalid and kBrokenChain. Errors: failed reads.
+  // `why` explains every outcome but kBlock and kEnd. Errors: failed reads.
   StatusOr<BlockOutcome> Next(const ChainEnd& before, BlockView* block, std::string* why);
 
   uint64_t offset() const { return offset_; }
@@ -53,6 +57,8 @@ class BlockReader {
   const uint64_t segment_seq_;
   const uint32_t alignment_;
   const uint64_t segment_bytes_;
+  const StoredForm form_;
+  StoredFrameDecoder decoder_;
   uint64_t offset_ = kSegmentHeaderBytes;
   uint64_t bytes_read_ = 0;
   // What is in memory of the file: at most a megabyte, or one block when it is larger.

@@ -35,9 +35,9 @@ void Catalog::Reset(std::deque<SegmentSpans> segments, uint64_t first_index, uin
   last_index_ = last_index;
 }
 
-void Catalog::AddSegment(uint64_t segment_seq, uint64_t file_bytes) {
+void Catalog::AddSegment(const SegmentHeader& header) {
   const MutexLock lock(&mutex_);
-  segments_.push_back({segment_seq, file_bytes, {}});
+  segments_.push_back({header.segment_seq, header.segment_bytes, header.form(), {}});
 }
 
 void Catalog::AddBlock(const BlockSpan& block, uint64_t last_index) {
@@ -111,7 +111,7 @@ StatusOr<std::vector<ReadStep>> Catalog::Plan(uint64_t first_index, uint64_t las
     for (; span != blocks.end(); ++span) {
       if (span->first_index > last_index || (!steps.empty() && bytes >= bytes_max)) return steps;
       const uint64_t next = span + 1 == blocks.end() ? end : (span + 1)->first_index;
-      steps.push_back({segments_[i].segment_seq, span->offset(), span->bytes,
+      steps.push_back({segments_[i].segment_seq, segments_[i].form, span->offset(), span->bytes,
                        std::max(first_index, span->first_index), std::min(last_index, next - 1)});
       bytes += span->bytes;
     }

@@ -9,6 +9,7 @@
 
 #include "base/mutex.h"
 #include "base/status.h"
+#include "wal/format.h"
 
 namespace clustor {
 
@@ -24,12 +25,14 @@ struct BlockSpan {
 struct SegmentSpans {
   uint64_t segment_seq = 0;
   uint64_t file_bytes = 0;
+  StoredForm form;
   std::vector<BlockSpan> blocks;
 };
 
 // One block to read, and which of its entries are meant.
 struct ReadStep {
   uint64_t segment_seq = 0;
+  StoredForm form;
   uint64_t offset = 0;
   uint32_t bytes = 0;
   uint64_t first_index = 0;
@@ -42,7 +45,7 @@ class Catalog {
   void Reset(std::deque<SegmentSpans> segments, uint64_t first_index, uint64_t last_index)
       EXCLUDES(mutex_);
 
-  void AddSegment(uint64_t segment_seq, uint64_t file_bytes) EXCLUDES(mutex_);
+  void AddSegment(const SegmentHeader& header) EXCLUDES(mutex_);
   // Publishes entries of the tail segment. REQUIRES: first_index is last_index() + 1 or below (a
   // truncation comes first).
   void AddBlock(const BlockSpan& block, uint64_t last_index) EXCLUDES(mutex_);

@@ -15,9 +15,10 @@ GroupLimits GroupLimitsOf(const LogOptions& options) {
   return {options.group_bytes_max, options.group_writes_max};
 }
 
-PlanLimits PlanLimitsOf(const LogOptions& options) {
-  return {options.segment_bytes_max - kSegmentHeaderBytes - kBlockOverheadBytesMax,
-          options.payload_bytes_max};
+// New segments have this form; what fits into one of them can be written whatever the tail is.
+PlanLimits PlanLimitsOf(const LogOptions& options, StoredForm form) {
+  return {options.segment_bytes_max - kSegmentHeaderBytes - BlockOverheadBytesMax(form),
+          options.payload_bytes_max, form};
 }
 
 }  // namespace
@@ -27,7 +28,7 @@ Committer::Committer(Env* env, LogPaths paths, const LogOptions& options, Segmen
     : env_(env),
       paths_(paths),
       group_limits_(GroupLimitsOf(options)),
-      plan_limits_(PlanLimitsOf(options)),
+      plan_limits_(PlanLimitsOf(options, pattern.form())),
       stall_ns_(uint64_t{options.sync_stall_ms} * 1'000'000),
       sink_(sink),
       spares_(env, paths, options.segment_bytes_max),
@@ -42,7 +43,7 @@ Status Committer::Start(CommitterStart start) {
   if (!tail_.HasRoom(0)) {
     bool late = false;
     RETURN_IF_ERROR(tail_.Rotate(chain_, end_.last_index + 1, &late));
-    catalog_.AddSegment(tail_.segment_seq(), tail_.segment_bytes());
+    catalog_.AddSegment(tail_.header());
   }
   NoteState();
   UpdateMaintenance();
@@ -112,7 +113,8 @@ Completion Committer::Complete(uint64_t through_sequence, Status status) const {
 
 Status Committer::Execute(GroupPlan* plan, StageTimes* times) {
   RETURN_IF_ERROR(EnsureRoom(plan));
-  built_ = builder_.Build(*plan, {tail_.segment_seq(), tail_.block_alignment(), chain_});
+  built_ =
+      builder_.Build(*plan, {tail_.segment_seq(), tail_.block_alignment(), tail_.form(), chain_});
   times->encoded = env_->MonotonicNs();
   const Proof proof = {chain_.block + 1, tail_.segment_seq(), plan->last_index, plan->last_term,
                        plan->entry_count > 0};
@@ -124,11 +126,11 @@ Status Committer::Execute(GroupPlan* plan, StageTimes* times) {
 // Everything that may need space from the file system happens here, before a byte is written.
 Status Committer::EnsureRoom(GroupPlan* plan) {
   RETURN_IF_ERROR(ledger_.EnsureRoom());
-  const uint64_t block_bytes = BlockBuilder::BytesMax(*plan, tail_.block_alignment());
+  const uint64_t block_bytes = BlockBuilder::BytesMax(*plan, tail_.block_alignment(), tail_.form());
   if (!tail_.HasRoom(block_bytes)) {
     bool late = false;
     RETURN_IF_ERROR(tail_.Rotate(chain_, end_.last_index + 1, &late));
-    catalog_.AddSegment(tail_.segment_seq(), tail_.segment_bytes());
+    catalog_.AddSegment(tail_.header());
     const MutexLock lock(&stats_mutex_);
     ++stats_.rotations;
     if (late) ++stats_.late_spares;

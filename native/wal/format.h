@@ -27,8 +27,20 @@ inline constexpr uint64_t kSegmentMagic = 0x4745535254534c43;  // "CLSTRSEG"
 inline constexpr uint32_t kCryptoBlockBytes = 4096;
 inline constexpr size_t kPartitionBytesMax = 255;
 
+// How the frames of a segment are stored.
+struct StoredForm {
+  bool json = false;           // Bodies are canonical JSON.
+  bool merkle_leaves = false;  // Trailers carry a leaf.
+  // As in memory.
+  constexpr bool IsPlain() const { return !json && !merkle_leaves; }
+  friend bool operator==(const StoredForm&, const StoredForm&) = default;
+};
+
+inline constexpr uint8_t kEncodingBinary = 0;
+inline constexpr uint8_t kEncodingJson = 1;
+
 struct SegmentHeader {
-  uint8_t encoding = 0;
+  uint8_t encoding = kEncodingBinary;
   uint8_t cipher = 0;
   bool merkle_leaves = false;  // Frames have a trailer of 36 bytes.
   uint32_t block_alignment = 4096;
@@ -47,6 +59,8 @@ struct SegmentHeader {
   uint64_t dek_check = 0;
   uint64_t mac_check = 0;
   std::string partition;
+
+  StoredForm form() const { return {encoding == kEncodingJson, merkle_leaves}; }
 };
 
 // REQUIRES: into.size() == kSegmentHeaderBytes.
@@ -98,6 +112,7 @@ constexpr uint64_t BlockBytes(uint64_t stored_bytes, uint32_t alignment) {
 inline constexpr size_t kFrameHeaderBytes = 12;
 inline constexpr uint8_t kFrameVersion = 1;
 inline constexpr uint8_t kFrameCodecBinary = 0;
+inline constexpr uint8_t kFrameCodecJson = 1;
 inline constexpr uint16_t kFrameFlagState = 1;
 inline constexpr uint32_t kFrameTrailerBytes = 4;
 inline constexpr uint32_t kFrameTrailerMerkleBytes = 36;

@@ -5,6 +5,7 @@
 
 #include "base/coding.h"
 #include "wal/format.h"
+#include "wal/stored_frames.h"
 
 namespace clustor {
 
@@ -83,20 +84,45 @@ Status CheckFrames(const FrameBatch& batch, const PlanLimits& limits, uint64_t l
   return Status::Ok();
 }
 
+// Exact. REQUIRES: the frames were checked.
+uint64_t StoredBytes(const FrameBatch& batch, StoredForm form) {
+  if (form.IsPlain()) return batch.bytes.bytes();
+  uint64_t bytes = 0;
+  uint64_t index = batch.first_index;
+  const std::byte* frame = batch.bytes.data();
+  for (const uint32_t frame_bytes : batch.byte_lengths) {
+    bytes += StoredEntryBytes(form, Load64(frame + kFrameHeaderBytes), index++,
+                              static_cast<uint8_t>(frame[kEntryPayloadOffset - 1]),
+                              frame_bytes - kEntryFrameOverheadBytes);
+    frame += frame_bytes;
+  }
+  return bytes;
+}
+
+Status CheckFits(const FrameBatch& batch, uint64_t stored_bytes, const PlanLimits& limits) {
+  if (stored_bytes <= limits.frame_bytes_max) return Status::Ok();
+  const std::string as_stored =
+      limits.form.IsPlain() ? "" : ", " + std::to_string(stored_bytes) + " bytes as stored,";
+  return Refuse(StatusCode::kTooLarge,
+                "a write of " + std::to_string(batch.bytes.bytes()) + " bytes" + as_stored +
+                    " does not fit into a segment, " + std::to_string(limits.frame_bytes_max) +
+                    " bytes do",
+                batch.first_index);
+}
+
 Status AddBatch(const FrameBatch& batch, const PlanLimits& limits, GroupPlan* plan) {
   RETURN_IF_ERROR(CheckShape(batch, plan->last_index));
   const uint64_t bytes = batch.bytes.bytes();
-  if (bytes > limits.frame_bytes_max) {
-    return Refuse(StatusCode::kTooLarge,
-                  "a write of " + std::to_string(bytes) + " bytes does not fit into a segment, " +
-                      std::to_string(limits.frame_bytes_max) + " bytes do",
-                  batch.first_index);
-  }
+  // The stored form is never shorter: what is too large already need not be looked at.
+  RETURN_IF_ERROR(CheckFits(batch, bytes, limits));
   std::vector<TermRuns::Run> terms;
   RETURN_IF_ERROR(CheckFrames(batch, limits, plan->last_term, &terms));
+  const uint64_t stored_bytes = StoredBytes(batch, limits.form);
+  RETURN_IF_ERROR(CheckFits(batch, stored_bytes, limits));
   plan->terms.insert(plan->terms.end(), terms.begin(), terms.end());
   plan->batches.push_back(&batch);
   plan->frame_bytes += bytes;
+  plan->stored_bytes += stored_bytes;
   plan->entry_count += batch.byte_lengths.size();
   if (plan->first_index == 0) plan->first_index = batch.first_index;
   plan->last_index = batch.last_index;
@@ -153,8 +179,10 @@ GroupPlan PlanGroup(std::span<const QueuedWrite> group, const LogEnd& end,
   GroupPlan plan;
   plan.last_index = end.last_index;
   plan.last_term = end.last_term;
+  plan.form = limits.form;
   for (const QueuedWrite& queued : group) {
-    const uint64_t bytes = plan.frame_bytes + queued.frame_bytes();
+    const uint64_t bytes =
+        plan.stored_bytes + StoredBytesMax(limits.form, queued.frame_bytes(), queued.entry_count());
     if (plan.writes > 0 && bytes > limits.frame_bytes_max) return plan;
     plan.refused = AddWrite(queued.write, end, limits, &plan);
     if (!plan.refused.ok()) return plan;

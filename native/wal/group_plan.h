@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/status.h"
+#include "wal/format.h"
 #include "wal/hard_state.h"
 #include "wal/write_queue.h"
 
@@ -45,6 +46,8 @@ struct GroupPlan {
   std::vector<const FrameBatch*> batches;
   std::vector<TermRuns::Run> terms;  // Runs that the batches add.
   uint64_t frame_bytes = 0;          // Of entries.
+  StoredForm form;                   // Of PlanLimits,
+  uint64_t stored_bytes = 0;         // and what the entries take in it.
   uint64_t entry_count = 0;
   uint64_t first_index = 0;  // 0 when there is no entry.
   uint64_t last_index = 0;   // Of the log afterwards.
@@ -52,8 +55,9 @@ struct GroupPlan {
 };
 
 struct PlanLimits {
-  uint64_t frame_bytes_max = 0;    // That one block can hold.
+  uint64_t frame_bytes_max = 0;    // That one block of a fresh segment can hold, as stored there.
   uint32_t payload_bytes_max = 0;  // Of one entry.
+  StoredForm form;                 // Of fresh segments.
 };
 
 // Plans the longest prefix of the group whose writes follow `end` and each other.

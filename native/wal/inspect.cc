@@ -74,6 +74,7 @@ class DumpIterator::Impl {
   ChainEnd chain_;
   BlockView block_;
   std::unique_ptr<FrameReader> frames_;
+  std::span<const std::byte> stored_frames_;  // The same frames as they are stored.
 
   std::unique_ptr<File> ledger_;
   uint64_t ledger_offset_ = 0;
@@ -133,8 +134,7 @@ StatusOr<std::optional<DumpItem>> DumpIterator::Impl::OpenSegment() {
   if (!got.ok()) return got.status();
   const StatusOr<SegmentHeader> header = DecodeSegmentHeader(bytes);
   if (!header.ok()) return Invalid(0, header.status().message());
-  reader_ = std::make_unique<BlockReader>(file_.get(), header->segment_seq, header->block_alignment,
-                                          header->segment_bytes);
+  reader_ = std::make_unique<BlockReader>(file_.get(), *header);
   chain_ = {header->first_block - 1, header->previous_checksum};
   DumpItem item;
   item.type = DumpItem::Type::kSegment;
@@ -143,7 +143,8 @@ StatusOr<std::optional<DumpItem>> DumpIterator::Impl::OpenSegment() {
   item.block = header->first_block;
   item.first_index = header->base_index;
   item.timestamp_ms = header->created_ms;
-  item.detail = "encoding binary, cipher none, alignment " +
+  item.detail = std::string("encoding ") + (header->form().json ? "json" : "binary") +
+                (header->merkle_leaves ? " with leaves" : "") + ", cipher none, alignment " +
                 std::to_string(header->block_alignment) + ", partition " + header->partition +
                 ", replica " + std::to_string(header->replica);
   return Item(std::move(item));
@@ -161,6 +162,7 @@ StatusOr<std::optional<DumpItem>> DumpIterator::Impl::NextInSegment() {
   if (*outcome != BlockOutcome::kBlock) return Invalid(offset, why);
   chain_ = {block_.header.number, block_.checksum};
   frames_ = std::make_unique<FrameReader>(block_.frames);
+  stored_frames_ = block_.plaintext;
   DumpItem item;
   item.type = DumpItem::Type::kBlock;
   item.segment = segment_seq_;
@@ -181,10 +183,12 @@ std::optional<DumpItem> DumpIterator::Impl::NextFrame() {
   DumpItem item;
   item.segment = segment_seq_;
   item.block = block_.header.number;
-  item.offset = block_.offset + kBlockHeaderBytes + frames_->offset();
+  item.offset =
+      block_.offset + kBlockHeaderBytes + (block_.plaintext.size() - stored_frames_.size());
   FrameView frame;
   if (const char* why = frames_->Next(&frame)) return Invalid(item.offset, why);
-  item.bytes = frame.bytes.size();
+  item.bytes = StoredFrameBytesAt(stored_frames_);
+  stored_frames_ = stored_frames_.subspan(item.bytes);
   const std::byte* body = frame.body.data();
   if (!frame.is_state()) {
     item.type = DumpItem::Type::kEntry;

@@ -15,6 +15,7 @@ namespace {
 
 SegmentHeader PatternOf(const LogOptions& options, const LogIdentity& identity) {
   SegmentHeader pattern;
+  pattern.encoding = options.encoding == LogEncoding::kJson ? kEncodingJson : kEncodingBinary;
   pattern.block_alignment = options.block_alignment;
   pattern.segment_bytes = options.segment_bytes_max;
   pattern.replica = identity.replica;

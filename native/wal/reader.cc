@@ -7,6 +7,7 @@
 
 #include "wal/block_reader.h"
 #include "wal/frame_reader.h"
+#include "wal/stored_frames.h"
 
 namespace clustor {
 
@@ -32,6 +33,7 @@ class EntryReader {
   std::unique_ptr<File> file_;
   uint64_t open_segment_ = 0;
   std::vector<std::byte> block_bytes_;
+  StoredFrameDecoder decoder_;
   std::vector<std::byte> frames_;
   FrameRange range_;
   bool full_ = false;
@@ -80,6 +82,8 @@ Status EntryReader::ReadBlock(const ReadStep& step) {
   if (block.header.segment_seq != step.segment_seq) {
     return Corrupt(step, "the block belongs to another segment");
   }
+  why = decoder_.Decode(step.form, block.plaintext, &block.frames);
+  if (why != nullptr) return Corrupt(step, why);
   return AddFrames(block, step);
 }
 

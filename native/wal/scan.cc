@@ -128,7 +128,7 @@ Status Scanner::ScanSegment(uint64_t segment_seq, bool newest) {
     Corrupt(segment_seq, *file_bytes, "the file is shorter than its header says");
   }
   if (!scan_.verdict.ok()) return Status::Ok();
-  scan_.segments.push_back({segment_seq, header->segment_bytes, {}});
+  scan_.segments.push_back({segment_seq, header->segment_bytes, header->form(), {}});
   scan_.tail_header = *header;
   return ScanBlocks(file->get(), *header);
 }
@@ -186,13 +186,13 @@ void Scanner::Link(const SegmentHeader& header) {
 }
 
 Status Scanner::ScanBlocks(File* file, const SegmentHeader& header) {
-  BlockReader reader(file, header.segment_seq, header.block_alignment, header.segment_bytes);
+  BlockReader reader(file, header);
   invalid_why_.clear();
   while (scan_.verdict.ok()) {
     BlockView block;
     const StatusOr<BlockOutcome> outcome = reader.Next(scan_.end, &block, &invalid_why_);
     if (!outcome.ok()) return outcome.status();
-    if (*outcome == BlockOutcome::kBrokenChain) {
+    if (*outcome == BlockOutcome::kBrokenChain || *outcome == BlockOutcome::kBadContent) {
       Corrupt(header.segment_seq, reader.offset(), invalid_why_);
     }
     if (*outcome != BlockOutcome::kBlock) break;
@@ -233,8 +233,8 @@ const char* Scanner::ApplyBlock(const BlockView& block, const SegmentHeader& hea
   scan_.end = {block.header.number, block.checksum};
   scan_.end_position = {header.segment_seq, block.offset, block.stored.size()};
   ++scan_.blocks;
-  scan_.entry_bytes += block.frames.size();
-  scan_.padding_bytes += block.bytes - block.frames.size();
+  scan_.entry_bytes += block.plaintext.size();
+  scan_.padding_bytes += block.bytes - block.plaintext.size();
   return nullptr;
 }
 

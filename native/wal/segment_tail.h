@@ -39,9 +39,11 @@ class SegmentTail {
   // Undoes a Write: zeroes its place and syncs.
   Status Rollback(uint64_t block_bytes);
 
+  const SegmentHeader& header() const { return header_; }
   uint64_t segment_seq() const { return header_.segment_seq; }
   uint64_t segment_bytes() const { return header_.segment_bytes; }
   uint32_t block_alignment() const { return header_.block_alignment; }
+  StoredForm form() const { return header_.form(); }
   uint64_t offset() const { return offset_; }
   bool IsEmpty() const { return offset_ == kSegmentHeaderBytes; }
 

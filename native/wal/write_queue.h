@@ -16,6 +16,7 @@ struct QueuedWrite {
   uint64_t queued_ns = 0;
 
   uint64_t frame_bytes() const { return write.frames ? write.frames->bytes.bytes() : 0; }
+  uint64_t entry_count() const { return write.frames ? write.frames->byte_lengths.size() : 0; }
 };
 
 // What ends a group.
