@@ -86,12 +86,7 @@ uint64_t Catalog::FirstIndexWithout(size_t count) const {
   return FirstIndexFrom(count);
 }
 
-StatusOr<std::vector<ReadStep>> Catalog::Plan(uint64_t first_index, uint64_t last_index,
-                                              uint64_t bytes_max) const {
-  const MutexLock lock(&mutex_);
-  if (first_index > last_index) {
-    return Status(StatusCode::kInvalidArgument, "the range to read is empty");
-  }
+Status Catalog::CheckIndexes(uint64_t first_index, uint64_t last_index) const {
   if (first_index < first_index_) {
     return RangeError(StatusCode::kIndexCompacted, " was removed", first_index, first_index_,
                       last_index_);
@@ -100,6 +95,16 @@ StatusOr<std::vector<ReadStep>> Catalog::Plan(uint64_t first_index, uint64_t las
     return RangeError(StatusCode::kIndexOutOfRange, " is not there", last_index, first_index_,
                       last_index_);
   }
+  return Status::Ok();
+}
+
+StatusOr<std::vector<ReadStep>> Catalog::Plan(uint64_t first_index, uint64_t last_index,
+                                              uint64_t bytes_max) const {
+  const MutexLock lock(&mutex_);
+  if (first_index > last_index) {
+    return Status(StatusCode::kInvalidArgument, "the range to read is empty");
+  }
+  RETURN_IF_ERROR(CheckIndexes(first_index, last_index));
   std::vector<ReadStep> steps;
   uint64_t bytes = 0;
   for (size_t i = 0; i < segments_.size(); ++i) {
@@ -117,6 +122,39 @@ StatusOr<std::vector<ReadStep>> Catalog::Plan(uint64_t first_index, uint64_t las
     }
   }
   return steps;
+}
+
+SegmentPlan Catalog::PlanWhole(size_t segment) const {
+  const SegmentSpans& spans = segments_[segment];
+  const uint64_t end = FirstIndexFrom(segment + 1);
+  SegmentPlan plan;
+  plan.segment_seq = spans.segment_seq;
+  plan.first_index = spans.blocks.empty() ? end : spans.blocks.front().first_index;
+  plan.last_index = end - 1;
+  for (size_t i = 0; i < spans.blocks.size(); ++i) {
+    const BlockSpan& span = spans.blocks[i];
+    const uint64_t next = i + 1 == spans.blocks.size() ? end : spans.blocks[i + 1].first_index;
+    plan.steps.push_back(
+        {spans.segment_seq, spans.form, span.offset(), span.bytes, span.first_index, next - 1});
+  }
+  return plan;
+}
+
+StatusOr<SegmentPlan> Catalog::PlanSegmentOf(uint64_t index) const {
+  const MutexLock lock(&mutex_);
+  RETURN_IF_ERROR(CheckIndexes(index, index));
+  size_t segment = 0;
+  while (FirstIndexFrom(segment + 1) <= index) ++segment;
+  return PlanWhole(segment);
+}
+
+StatusOr<SegmentPlan> Catalog::PlanSegment(uint64_t segment_seq) const {
+  const MutexLock lock(&mutex_);
+  for (size_t i = 0; i < segments_.size(); ++i) {
+    if (segments_[i].segment_seq == segment_seq) return PlanWhole(i);
+  }
+  return Status(StatusCode::kIndexOutOfRange,
+                "the log has no segment " + std::to_string(segment_seq));
 }
 
 uint64_t Catalog::first_index() const {

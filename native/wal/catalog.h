@@ -39,6 +39,14 @@ struct ReadStep {
   uint64_t last_index = 0;
 };
 
+// A segment with live entries, and the blocks that hold them.
+struct SegmentPlan {
+  uint64_t segment_seq = 0;
+  uint64_t first_index = 0;
+  uint64_t last_index = 0;  // first_index - 1 when no entry of the segment is live.
+  std::vector<ReadStep> steps;
+};
+
 class Catalog {
  public:
   // The state after recovery.
@@ -65,6 +73,11 @@ class Catalog {
   StatusOr<std::vector<ReadStep>> Plan(uint64_t first_index, uint64_t last_index,
                                        uint64_t bytes_max) const EXCLUDES(mutex_);
 
+  // The whole segment that holds the entry. Errors: kIndexCompacted, kIndexOutOfRange.
+  StatusOr<SegmentPlan> PlanSegmentOf(uint64_t index) const EXCLUDES(mutex_);
+  // The whole segment. Errors: kIndexOutOfRange when the log has no such segment.
+  StatusOr<SegmentPlan> PlanSegment(uint64_t segment_seq) const EXCLUDES(mutex_);
+
   uint64_t first_index() const EXCLUDES(mutex_);
   uint64_t last_index() const EXCLUDES(mutex_);
   uint64_t segments() const EXCLUDES(mutex_);
@@ -72,6 +85,8 @@ class Catalog {
 
  private:
   uint64_t FirstIndexFrom(size_t segment) const REQUIRES(mutex_);
+  Status CheckIndexes(uint64_t first_index, uint64_t last_index) const REQUIRES(mutex_);
+  SegmentPlan PlanWhole(size_t segment) const REQUIRES(mutex_);
 
   mutable Mutex mutex_;
   std::deque<SegmentSpans> segments_ GUARDED_BY(mutex_);
