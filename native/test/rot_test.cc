@@ -134,16 +134,6 @@ TEST(Rot, OfTheLedgerOrTheIdentityIsRefused) {
   CHECK_EQ(OpenDamaged(&log), StatusCode::kLogCorrupt);
 }
 
-TEST(Rot, AJsonLedgerIsRefusedAndLeftAlone) {
-  LogFixture log;
-  Fill(&log, 3, 10);
-  const std::string json = "{\"term\":\"1\",\"index\":\"3\"}\n";
-  const auto bytes = std::as_bytes(std::span(json));
-  log.env->SetBytes(log.LedgerPath(), {bytes.begin(), bytes.end()});
-
-  CHECK_EQ(OpenDamaged(&log), StatusCode::kCodecMismatch);
-}
-
 // W10: blocks of an older life of the file, behind the tail, are not replayed.
 TEST(Rot, RecycledBlocksBehindTheTailAreNotReplayed) {
   LogFixture log;

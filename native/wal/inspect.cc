@@ -7,6 +7,7 @@
 #include "wal/block_reader.h"
 #include "wal/frame_reader.h"
 #include "wal/identity.h"
+#include "wal/ledger_codec.h"
 #include "wal/paths.h"
 #include "wal/recovery.h"
 #include "wal/scan.h"
@@ -59,6 +60,7 @@ class DumpIterator::Impl {
   StatusOr<Item> NextInSegment();
   Item NextFrame();
   StatusOr<Item> NextLedgerRecord();
+  Status OpenLedger();
   void CloseSegment();
   Item Invalid(uint64_t offset, std::string why);
 
@@ -77,6 +79,7 @@ class DumpIterator::Impl {
   std::span<const std::byte> stored_frames_;  // The same frames as they are stored.
 
   std::unique_ptr<File> ledger_;
+  LedgerCodec ledger_codec_ = LedgerCodec::kBinary;
   uint64_t ledger_offset_ = 0;
   bool done_ = false;
 };
@@ -213,34 +216,44 @@ std::optional<DumpItem> DumpIterator::Impl::NextFrame() {
 
 StatusOr<std::optional<DumpItem>> DumpIterator::Impl::NextLedgerRecord() {
   if (done_) return Item();
-  if (ledger_ == nullptr) {
-    StatusOr<std::unique_ptr<File>> file = env_->OpenFile(paths_.Ledger(), OpenMode::kReadOnly);
-    if (!file.ok()) return file.status();
-    ledger_ = std::move(*file);
-  }
+  if (ledger_ == nullptr) RETURN_IF_ERROR(OpenLedger());
+  const size_t slot_bytes = LedgerSlotBytes(ledger_codec_);
   for (;;) {
-    std::array<std::byte, kLedgerRecordBytes> bytes{};
-    const StatusOr<size_t> got = ledger_->ReadAt(ledger_offset_, bytes);
+    std::array<std::byte, kLedgerSlotBytesMax> bytes;
+    const std::span<std::byte> slot = std::span(bytes).first(slot_bytes);
+    const StatusOr<size_t> got = ledger_->ReadAt(ledger_offset_, slot);
     if (!got.ok()) return got.status();
-    done_ = *got < kLedgerRecordBytes;
+    done_ = *got < slot_bytes;
     if (done_) return Item();
     const uint64_t offset = ledger_offset_;
-    ledger_offset_ += kLedgerRecordBytes;
+    ledger_offset_ += slot_bytes;
     LedgerRecord record;
     // Unused slots are zero; ones that a crash tore are passed over like them.
-    if (!DecodeLedgerRecord(bytes.data(), &record)) continue;
+    if (!DecodeLedgerSlot(ledger_codec_, slot, &record)) continue;
     DumpItem item;
     item.type = DumpItem::Type::kLedger;
     item.segment = record.segment_seq;
     item.offset = offset;
-    item.bytes = kLedgerRecordBytes;
+    item.bytes = slot_bytes;
     item.kind = record.io_mode;
     item.term = record.term;
     item.index = record.index;
     item.timestamp_ms = record.timestamp_ms;
-    if (record.io_mode == static_cast<uint8_t>(LedgerTag::kBlock)) item.block = record.term;
+    const auto tag = static_cast<LedgerTag>(record.io_mode);
+    if (tag == LedgerTag::kBlock || tag == LedgerTag::kClaim) item.block = record.term;
     return Item(std::move(item));
   }
+}
+
+Status DumpIterator::Impl::OpenLedger() {
+  StatusOr<std::unique_ptr<File>> file = env_->OpenFile(paths_.Ledger(), OpenMode::kReadOnly);
+  if (!file.ok()) return file.status();
+  ledger_ = std::move(*file);
+  std::array<std::byte, kLedgerPageBytes> first{};
+  const StatusOr<size_t> got = ledger_->ReadAt(0, first);
+  if (!got.ok()) return got.status();
+  ledger_codec_ = DetectLedgerCodec(std::span(first).first(*got));
+  return Status::Ok();
 }
 
 DumpIterator::DumpIterator(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}

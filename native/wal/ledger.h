@@ -1,6 +1,7 @@
 // The durability ledger (docs/wal-format.md, section 6): proofs of durable blocks.
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <memory>
@@ -10,6 +11,8 @@
 #include "base/status.h"
 #include "os/env.h"
 #include "wal/format.h"
+#include "wal/ledger_codec.h"
+#include "wal/ledger_scan.h"
 #include "wal/options.h"
 #include "wal/paths.h"
 
@@ -23,25 +26,6 @@ struct Proof {
   uint64_t last_term = 0;
   bool has_entries = false;
 };
-
-// What a ledger file says.
-struct LedgerScan {
-  uint64_t file_bytes = 0;
-  uint64_t end_offset = 0;   // After the last record that verifies.
-  uint64_t nonzero_end = 0;  // After the last byte that is not zero.
-  uint64_t records = 0;
-  uint64_t records_bad = 0;    // Slots that hold something that does not verify.
-  uint64_t proven_block = 0;   // d, 0 when no block is proven.
-  uint64_t proof_segment = 0;  // Segment and last index that belong to d.
-  uint64_t proof_last_index = 0;
-  bool proof_is_exact = false;  // d comes from a block record, not from counting entry records.
-  std::optional<LedgerRecord> newest_entry;
-  uint64_t prefix_segment = 1;  // No segment below this one belongs to the log.
-  uint64_t prefix_index = 1;
-};
-
-// Errors: kCodecMismatch, kLogCorrupt (nothing verifies), and failed reads.
-StatusOr<LedgerScan> ScanLedger(File* file, const std::string& path);
 
 // Where the log begins, for prefix records.
 struct LogPrefix {
@@ -57,21 +41,37 @@ class Ledger {
   // Makes the first ledger of a log; durable on OK.
   Status Create();
   // Takes over a scanned file: zeroes what follows the page of its last record and syncs.
+  // REQUIRES: scan.codec is that of the options.
   Status Adopt(const LedgerScan& scan);
 
   // Makes room for a proof, switching to a fresh file when the current one is full. Before any byte
   // of the block is written, so that a shortage leaves nothing behind.
   Status EnsureRoom();
-  // Writes the proof behind the last record. Durable after Sync; counts only after Sync returned
-  // OK.
+  // Writes records behind the last one, which Sync or Rollback must follow: that the block is
+  // durable, or that it is about to be, so that all before it are. They count once they are synced.
   Status WriteProof(const Proof& proof);
+  Status WriteClaim(const Proof& proof);
+  // Makes what was written durable and counts it.
   Status Sync();
-  // Undoes a WriteProof that failed: zeroes its place and syncs.
+  // The two halves of Sync, for a caller that runs the first beside another sync.
+  File* file() { return file_.get(); }
+  void CountSynced();
+  // Undoes a write that failed: zeroes its place and syncs.
   Status Rollback();
+
+  // The block is durable, whatever the ledger says of it yet.
+  void NoteDurable(const Proof& proof);
+  // The newest durable block is one that no block record proves.
+  bool HasUnconfirmed() const { return newest_is_exact_ && newest_.block > recorded_block_; }
+  // Writes a proof of it; Sync or Rollback must follow.
+  Status WriteConfirmation();
+
   // The next record begins on a page that nothing written so far shares.
   void StartPage();
   // Writes and syncs a prefix record.
   Status RecordPrefix(const LogPrefix& prefix);
+  // Writes and syncs a transition record, unless the newest one says the same.
+  Status RecordSettings();
 
   // True when PrepareNext should run in the background.
   bool WantsNext() const;
@@ -82,24 +82,42 @@ class Ledger {
   uint64_t switches() const { return switches_; }
 
  private:
+  // Records that are written together: entry and block, or the opening of a file.
+  static constexpr size_t kRecordsTogetherMax = 4;
+
   LedgerRecord Record(LedgerTag tag, uint64_t term, uint64_t index, uint64_t segment_seq);
+  void Add(const LedgerRecord& record);
+  void AddEntry(LedgerTag tag, const Proof& proof);
+  Status WriteAdded();
+  Status WriteAlone(const LedgerRecord& record);
+  void AddOpening();
   Status SwitchTo(std::unique_ptr<File> file);
   StatusOr<std::unique_ptr<File>> TakeNext() EXCLUDES(next_mutex_);
 
   // Constant after construction.
   Env* const env_;
   const LogPaths paths_;
+  const LedgerCodec codec_;
+  const size_t slot_bytes_;
   const uint64_t bytes_max_;
-  const Durability durability_;
+  const LedgerSettings settings_;
+  const LedgerTag entry_tag_;  // Of entry records in front of block records.
 
   // Under the commit lock.
   std::unique_ptr<File> file_;
   uint64_t file_bytes_ = 0;
-  uint64_t offset_ = 0;         // Where the next record goes.
-  uint64_t written_bytes_ = 0;  // Bytes of the proof behind offset_ that are not synced.
-  Proof newest_;                // Newest written proof.
-  Proof written_;
+  uint64_t offset_ = 0;       // Where the next record goes.
+  size_t pending_bytes_ = 0;  // Bytes of records behind offset_ that are not synced.
+  std::array<std::byte, kRecordsTogetherMax * kLedgerSlotBytesMax> pending_;
+  Proof pending_proof_;  // The block they are about, and
+  std::optional<LedgerRecord> pending_entry_;
+  uint64_t pending_recorded_block_ = 0;  // recorded_block_ once they are synced.
+  Proof newest_;                         // The newest durable block.
+  bool newest_is_exact_ = true;          // Its segment and index are known.
+  uint64_t recorded_block_ = 0;          // The newest one with a block record.
   std::optional<LedgerRecord> newest_entry_;
+  bool entry_is_recorded_ = true;  // newest_entry_ is in the file.
+  std::optional<LedgerSettings> recorded_settings_;
   LogPrefix prefix_;
   uint64_t switches_ = 0;
 

@@ -46,6 +46,7 @@ class Log::Impl {
   RecoveryReport* report() { return &report_; }
 
  private:
+  Status CheckLedgerCodec(const LedgerScan& ledger) const;
   void ScheduleMaintenance();
 
   // Constant after Open.
@@ -75,6 +76,7 @@ Status Log::Impl::Open() {
   StatusOr<DirectoryScan> scan = ScanDirectory(env_, paths_, *identity);
   if (!scan.ok()) return scan.status();
   report_.scan_ns = env_->MonotonicNs() - start_ns;
+  if (scan->ledger) RETURN_IF_ERROR(CheckLedgerCodec(*scan->ledger));
   RETURN_IF_ERROR(scan->verdict);
   committer_ =
       std::make_unique<Committer>(env_, paths_, options_, PatternOf(options_, *identity), sink_);
@@ -83,6 +85,16 @@ Status Log::Impl::Open() {
   lock_ = std::move(*lock);
   open_.store(true, std::memory_order_release);
   return Status::Ok();
+}
+
+Status Log::Impl::CheckLedgerCodec(const LedgerScan& ledger) const {
+  if (ledger.codec == options_.ledger_codec) return Status::Ok();
+  StatusDetails details;
+  details.path = paths_.Ledger();
+  details.message = "the ledger " + details.path + " is in the " + LedgerCodecName(ledger.codec) +
+                    " codec, this log is set to " + LedgerCodecName(options_.ledger_codec) +
+                    ". Nothing was changed.";
+  return Status(StatusCode::kCodecMismatch, std::move(details));
 }
 
 void Log::Impl::ScheduleMaintenance() {

@@ -44,6 +44,7 @@ Status Recovery::Run() {
     RETURN_IF_ERROR(RepairTail());
     RETURN_IF_ERROR(SettleEnd());
   }
+  RETURN_IF_ERROR(committer_->ledger()->RecordSettings());
   committer_->catalog()->Reset(std::move(scan_->segments), scan_->log.first_index,
                                scan_->log.last_index);
   return committer_->Start(Start());
