@@ -14,6 +14,9 @@ export {
   type DumpItem,
   type VerifyReport,
 } from './wal/inspect.js'
+export { createKeyFile, rotateKeyFile, type KeyFileSummary } from './wal/key-file.js'
+export { KeyRing } from './wal/key-ring.js'
+export type { KeyRingKeys } from './wal/keys.js'
 export type { LogEntry } from './wal/log-reader.js'
 export type {
   LogStatus,
@@ -21,4 +24,5 @@ export type {
   StageHistogram,
   StageHistograms,
 } from './wal/log-report.js'
+export type { Stall } from './wal/stall-watch.js'
 export type { LogIdentity, LogOptions, OpenLogOptions } from './wal/log-settings.js'

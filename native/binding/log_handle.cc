@@ -3,7 +3,7 @@
 #include <utility>
 
 #include "binding/committer_pools.h"
-#include "os/env.h"
+#include "binding/holding_env.h"
 
 namespace clustor {
 
@@ -22,7 +22,7 @@ StatusOr<std::shared_ptr<LogHandle>> LogHandle::Create(Napi::Env env, Napi::Func
 Status LogHandle::OpenLog(LogOptions options, uint32_t committer_threads) {
   pool_ = SharedCommitterPool(committer_threads);
   StatusOr<std::unique_ptr<Log>> log =
-      Log::Open(PosixEnv(), std::move(options), pool_.get(), &completions_);
+      Log::Open(EnvOfLogs(), std::move(options), pool_.get(), &completions_);
   if (log.ok()) log_ = std::move(log.value());
   return log.status();
 }

@@ -57,6 +57,11 @@ export const errorCodes = {
     false,
     'the directory is on a file system of a network or of memory, where a sync promises little',
   ),
+  // Key files
+  ERR_KEY_FILE_EXISTS: row(false, 'the key file is there already, or is being written'),
+  ERR_KEY_FILE_EXPOSED: row(false, 'others than its owner may use the key file'),
+  ERR_KEY_FILE_INVALID: row(false, 'the key file cannot be read or does not hold keys'),
+  ERR_KEY_PROVIDER_FAILED: row(true, 'the function that provides the keys failed'),
   // Consensus and sessions
   ERR_APPLY_FAULT: row(false, 'the state machine threw; the partition stopped'),
   ERR_BUSY: row(true, 'a bounded queue is full'),

@@ -3,6 +3,7 @@ import { addBench } from './commands/bench.js'
 import { addDelete } from './commands/delete.js'
 import { addDev } from './commands/dev.js'
 import { addGet } from './commands/get.js'
+import { addKeys } from './commands/keys.js'
 import { addLoad } from './commands/load.js'
 import { addLog } from './commands/log.js'
 import { addPut } from './commands/put.js'
@@ -44,5 +45,6 @@ const commands = [
   addTail,
   addStatus,
   addLog,
+  addKeys,
   addBench,
 ]

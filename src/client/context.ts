@@ -3,7 +3,7 @@ import type tls from 'node:tls'
 import { ClustorError } from '../base/errors.js'
 import type { Random } from '../base/random.js'
 import type { OptionsOf } from '../config/options.js'
-import type { Timers } from '../transport/timers.js'
+import type { Timers } from '../base/timers.js'
 
 /** What the parts of one client share. */
 export interface ClientContext {

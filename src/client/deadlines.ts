@@ -1,4 +1,4 @@
-import type { Timer, Timers } from '../transport/timers.js'
+import type { Timer, Timers } from '../base/timers.js'
 
 /** How exactly deadlines are kept: one timer looks at all of them, so that a request costs none of its own. */
 const precisionMs = 20

@@ -9,7 +9,7 @@ import type { FrameWriter } from '../transport/frame-writer.js'
 import { describeType, frameTypes } from '../transport/frame-types.js'
 import { encodeGreeting, protocolVersions, readWelcome } from '../transport/handshake.js'
 import { dialSocket, parseAddress } from '../transport/sockets.js'
-import type { Timer } from '../transport/timers.js'
+import type { Timer } from '../base/timers.js'
 import type { ClientContext } from './context.js'
 
 /** Bytes that may wait in a connection before its users hold back, so that what waits can still go elsewhere. */

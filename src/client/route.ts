@@ -1,7 +1,7 @@
 import type { ClustorError } from '../base/errors.js'
 import { Backoff } from '../transport/backoff.js'
 import { isAddress } from '../transport/sockets.js'
-import type { Timer } from '../transport/timers.js'
+import type { Timer } from '../base/timers.js'
 import type { ClientContext } from './context.js'
 import type { ConnectionUser, NodeConnection } from './node-connection.js'
 import type { NodePool } from './node-pool.js'

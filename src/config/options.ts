@@ -90,6 +90,13 @@ export const optionTable = {
     1 * GiB,
     'Size at which the durability ledger is compacted.',
   ),
+  syncStallMs: milliseconds(
+    'log',
+    5_000,
+    10,
+    3_600_000,
+    'Time without an answer of the disk, while writes wait for it, that counts as a stall.',
+  ),
   committerThreads: count(
     'log',
     2,

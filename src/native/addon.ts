@@ -4,6 +4,17 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { ClustorError } from '../base/errors.js'
 
+/** Keys on their way to the addon, which copies them at once. */
+export interface NativeKeys {
+  readonly dekEpochs: Uint32Array
+  readonly macEpochs: Uint32Array
+  /** 32 bytes for each epoch: first the data keys, then the MAC keys. */
+  readonly bytes: Uint8Array
+  /** 0: none. */
+  readonly activeDek: number
+  readonly activeMac: number
+}
+
 /** Options of `openLog`, checked and complete (native/wal/options.h). */
 export interface NativeLogOptions {
   readonly directory: string

@@ -85,12 +85,15 @@ function peerProgress(
 }
 
 function explain(parts: StatusParts): readonly string[] {
-  const { stopError, diskError } = parts
+  const { stopError, diskError, log } = parts
   if (stopError !== null) return [`stopped: ${stopError.code}: ${stopError.message}`]
-  const reasons = whyNotLeader(parts)
-  if (diskError === null) return reasons
-  return [...reasons, `refuses entries until there is space: ${diskError.message}`]
+  const reasons = [...whyNotLeader(parts)]
+  if (diskError !== null) reasons.push(`refuses entries until there is space: ${diskError.message}`)
+  if (log.stalledMs > 0) reasons.push(`waits for the disk: no answer for ${seconds(log.stalledMs)}`)
+  return reasons
 }
+
+const seconds = (durationMs: number): string => `${(durationMs / 1000).toFixed(1)} s`
 
 function whyNotLeader({ core, tickMs, nameOf }: StatusParts): readonly string[] {
   const { role, term, leader } = core

@@ -10,7 +10,7 @@ import { assertCluster, chosenVersion, encodeGreeting, readHello } from './hands
 import { ServerConnection } from './server-connection.js'
 import { closeServer, listeningAddress, listenOn, parseAddress } from './sockets.js'
 import { systemTimers } from './timers.js'
-import type { Timers } from './timers.js'
+import type { Timers } from '../base/timers.js'
 
 /** How to serve clients. */
 export interface ClientServerOptions {

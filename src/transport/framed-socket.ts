@@ -5,7 +5,7 @@ import { decodeError, encodeError } from './control-codec.js'
 import { bodyBytesMax, controlBytesMax, frameTypes } from './frame-types.js'
 import { FrameReader } from './frame-reader.js'
 import { FrameWriter } from './frame-writer.js'
-import type { Timers } from './timers.js'
+import type { Timers } from '../base/timers.js'
 
 /** How long a refused peer may take to read why, before its connection is cut. */
 const lingerMs = 1_000

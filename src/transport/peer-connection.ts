@@ -5,7 +5,7 @@ import { frameHeadBytes, frameTypes, lengthPrefixBytes } from './frame-types.js'
 import type { FramedSocket } from './framed-socket.js'
 import type { DecodeFrames, MessageRoute } from './message-codec.js'
 import { messageBodyBytes, readMessage, writeMessage } from './message-codec.js'
-import type { Timers } from './timers.js'
+import type { Timers } from '../base/timers.js'
 import type { PartitionKey, PeerMessage } from './transport.js'
 
 /** A partition of this process, as connections see it. */

@@ -15,7 +15,7 @@ import type { PeerContext } from './peer.js'
 import type { AttachedPartition } from './peer-connection.js'
 import { closeServer, listeningAddress, listenOn, parseAddress } from './sockets.js'
 import { systemTimers } from './timers.js'
-import type { Timer, Timers } from './timers.js'
+import type { Timer, Timers } from '../base/timers.js'
 import type {
   PartitionKey,
   PartitionLink,

@@ -12,7 +12,7 @@ import type { DecodeFrames } from './message-codec.js'
 import { PeerConnection } from './peer-connection.js'
 import type { AttachedPartition } from './peer-connection.js'
 import { dialSocket, parseAddress } from './sockets.js'
-import type { Timer, Timers } from './timers.js'
+import type { Timer, Timers } from '../base/timers.js'
 import type { PeerMessage, PeerStatus } from './transport.js'
 
 /** What all peers of a transport share. */

@@ -136,7 +136,7 @@ export class DurableLog {
   /** Counters and the time each stage of an append takes. Also answers after `close`. */
   stats(): LogStatus {
     const lastIndex = this.#appends.nextIndex - 1
-    return readStatus(this.#driver.native, { lastIndex, cachedBytes: 0 })
+    return readStatus(this.#driver, { lastIndex, cachedBytes: 0 })
   }
 
   /** Makes durable what was appended before the call, rejects what cannot be with ERR_CLOSED or its own failure, and

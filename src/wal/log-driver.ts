@@ -7,6 +7,8 @@ import {
 } from '../native/addon.js'
 import { toClustorError } from '../native/native-error.js'
 import { toNativeOptions, type LogSettings } from './log-settings.js'
+import { StallWatch, type Stall } from './stall-watch.js'
+import { backgroundTimers } from './timers.js'
 
 /** Something that waits for a write. */
 export interface PendingWrite {
@@ -24,6 +26,12 @@ export interface DriverOwner {
   resumed(): void
 }
 
+/** Hears what happens to an open log besides the outcomes of writes. */
+export interface LogListener {
+  /** The disk does not answer, or does again. */
+  stalled(stall: Stall): void
+}
+
 /** Failures after which the log goes on: nothing was written. */
 const shortages: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'ERR_DISK_FULL',
@@ -39,7 +47,9 @@ const shortages: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
 export class LogDriver {
   readonly native: NativeLog
   readonly #pending: PendingWrite[] = []
+  readonly #watch: StallWatch
   #owner: DriverOwner | null = null
+  readonly #listeners: LogListener[] = []
   /** The settled writes at the front of #pending that have not been cut off yet. */
   #head = 0
   #durableIndex: number
@@ -48,11 +58,16 @@ export class LogDriver {
   #drainSequence = 0
   #drained = true
   #shortage: ClustorError | null = null
+  /** When something last became durable, or first waited for it. */
+  #progressMs = 0
   #closing: Promise<void> | null = null
 
-  private constructor(native: NativeLog, recovery: NativeRecovery) {
+  private constructor(native: NativeLog, recovery: NativeRecovery, settings: LogSettings) {
     this.native = native
     this.#durableIndex = recovery.entries.lastIndex
+    const { onStall } = settings
+    if (onStall !== undefined) this.#listeners.push({ stalled: onStall })
+    this.#watch = new StallWatch(settings.syncStallMs, this.#stallPorts(), backgroundTimers)
   }
 
   /** Opens the log; `attach` must be called before anything is submitted.
@@ -68,7 +83,7 @@ export class LogDriver {
     }
     try {
       const { log, recovery } = await loadAddon().openLog(toNativeOptions(settings), complete)
-      const driver = new LogDriver(log, recovery)
+      const driver = new LogDriver(log, recovery, settings)
       drivers.push(driver)
       return { driver, recovery }
     } catch (error) {
@@ -78,6 +93,16 @@ export class LogDriver {
 
   attach(owner: DriverOwner): void {
     this.#owner = owner
+  }
+
+  /** Adds somebody who hears what happens to the log. */
+  listen(listener: LogListener): void {
+    this.#listeners.push(listener)
+  }
+
+  /** The present stall and how many there were. */
+  get stalls(): { readonly stalledMs: number; readonly count: number } {
+    return { stalledMs: this.#watch.stalledMs, count: this.#watch.count }
   }
 
   /** The last entry that is durable. */
@@ -103,6 +128,10 @@ export class LogDriver {
   submitted(write: PendingWrite, sequence: number): void {
     write.sequence = sequence
     this.#submittedSequence = sequence
+    if (this.#pending.length === 0) {
+      this.#progressMs = backgroundTimers.now()
+      this.#watch.wake()
+    }
     this.#pending.push(write)
   }
 
@@ -119,11 +148,22 @@ export class LogDriver {
       throw toClustorError(error)
     } finally {
       this.#settleThrough(Number.MAX_SAFE_INTEGER, closedError())
+      this.#watch.stop()
+    }
+  }
+
+  #stallPorts(): ConstructorParameters<typeof StallWatch>[1] {
+    return {
+      waitedMs: () => (this.#pending.length === 0 ? 0 : backgroundTimers.now() - this.#progressMs),
+      onStall: (stall) => {
+        for (const listener of this.#listeners) guarded(() => listener.stalled(stall))
+      },
     }
   }
 
   #complete(throughSequence: number, durableIndex: number, thrown: Error | undefined): void {
     this.#durableIndex = durableIndex
+    this.#progressMs = backgroundTimers.now()
     if (thrown === undefined) {
       this.#settleThrough(throughSequence, null)
     } else {
@@ -149,7 +189,8 @@ export class LogDriver {
       const write = this.#pending[this.#head]
       if (write === undefined || write.sequence > throughSequence) break
       this.#head += 1
-      settle(write, error)
+      // The caller of this is native code, which cannot pass an exception on.
+      guarded(() => write.settle(error))
     }
     if (this.#head === this.#pending.length) {
       this.#pending.length = 0
@@ -164,10 +205,10 @@ export class LogDriver {
 /** The error of everything that is asked of a closed log. */
 export const closedError = (): ClustorError => new ClustorError('ERR_CLOSED', 'the log is closed')
 
-/** The caller of this is native code, which cannot pass an exception on: it becomes an uncaught one. */
-function settle(write: PendingWrite, error: ClustorError | null): void {
+/** Runs code of others; what it throws becomes an uncaught exception. */
+function guarded(run: () => void): void {
   try {
-    write.settle(error)
+    run()
   } catch (thrown) {
     queueMicrotask(() => {
       throw thrown

@@ -72,6 +72,10 @@ export interface LogStatus {
   readonly lateSpares: number
   /** How often writes failed for want of space, quota or descriptors. */
   readonly shortages: number
+  /** How long the disk has not answered, when that counts as a stall (syncStallMs); else 0. */
+  readonly stalledMs: number
+  /** Stalls since the log was opened, the present one included. */
+  readonly stalls: number
   /** Why the log takes no more writes; null while it does. */
   readonly poisoned: ClustorError | null
   readonly stages: StageHistograms

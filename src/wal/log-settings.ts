@@ -2,6 +2,7 @@ import { ClustorError } from '../base/errors.js'
 import type { OptionsOf } from '../config/options.js'
 import { resolveGroup } from '../config/resolve.js'
 import type { NativeLogOptions } from '../native/addon.js'
+import type { Stall } from './stall-watch.js'
 
 /** Whose log a directory holds; written into identity.json and compared at every open. */
 export interface LogIdentity {
@@ -24,6 +25,8 @@ export interface OpenLogOptions extends LogOptions {
   readonly walDirectory?: string | undefined
   /** Default: cluster `local`, partition `log`, replica 1. */
   readonly identity?: LogIdentity | undefined
+  /** Hears that the disk has not answered for syncStallMs, once, and once that it answers again. */
+  readonly onStall?: ((stall: Stall) => void) | undefined
 }
 
 /** Options with every default filled in. */
@@ -31,6 +34,7 @@ export interface LogSettings extends OptionsOf<'log'> {
   readonly directory: string
   readonly walDirectory: string
   readonly identity: LogIdentity
+  readonly onStall: ((stall: Stall) => void) | undefined
 }
 
 const localIdentity: LogIdentity = { cluster: 'local', partition: 'log', replica: 1 }
@@ -42,12 +46,13 @@ const segmentOverheadBytes = 4096 + 256
  *  @param source names the caller in refusals, for example `DurableLog.open`.
  *  @throws ERR_INVALID_ARGUMENT naming the option and its bounds. */
 export function readLogSettings(options: OpenLogOptions, source: string): LogSettings {
-  const { directory, walDirectory = '', identity = localIdentity, ...values } = options
+  const { directory, walDirectory = '', identity = localIdentity, onStall, ...values } = options
   if (typeof directory !== 'string' || directory === '' || directory.includes('\0')) {
     throw new ClustorError('ERR_INVALID_ARGUMENT', `directory in ${source} must be a path`)
   }
   checkIdentity(identity, source)
-  return { ...resolveGroup(['log'], [{ source, values }]), directory, walDirectory, identity }
+  const resolved = resolveGroup(['log'], [{ source, values }])
+  return { ...resolved, directory, walDirectory, identity, onStall }
 }
 
 /** The most frame bytes that one write may have: it must fit into an empty segment. */

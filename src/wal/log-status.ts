@@ -1,6 +1,6 @@
 import { asIndex } from '../base/ids.js'
-import type { NativeLog } from '../native/addon.js'
 import { toClustorError } from '../native/native-error.js'
+import type { LogDriver } from './log-driver.js'
 import type { LogStatus } from './log-report.js'
 
 /** What only the JavaScript side of a log knows. */
@@ -10,8 +10,9 @@ interface OwnCounts {
 }
 
 /** A snapshot of a log from the addon's counters and our own. */
-export function readStatus(log: NativeLog, own: OwnCounts): LogStatus {
-  const stats = log.stats()
+export function readStatus(driver: LogDriver, own: OwnCounts): LogStatus {
+  const stats = driver.native.stats()
+  const { stalledMs, count: stalls } = driver.stalls
   return {
     firstIndex: asIndex(stats.firstIndex),
     lastIndex: asIndex(own.lastIndex),
@@ -29,6 +30,8 @@ export function readStatus(log: NativeLog, own: OwnCounts): LogStatus {
     rotations: stats.rotations,
     lateSpares: stats.lateSpares,
     shortages: stats.shortages,
+    stalledMs,
+    stalls,
     poisoned: stats.poison === null ? null : toClustorError(stats.poison),
     stages: stats.stages,
   }

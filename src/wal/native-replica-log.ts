@@ -118,7 +118,7 @@ class NativeReplicaLog implements ReplicaLog {
   }
 
   status(): LogStatus {
-    return readStatus(this.#driver.native, {
+    return readStatus(this.#driver, {
       lastIndex: this.#lastIndex,
       cachedBytes: this.#cache.bytes,
     })

@@ -1,4 +1,4 @@
-import type { Timer, Timers } from '../../src/transport/timers.js'
+import type { Timer, Timers } from '../../src/base/timers.js'
 
 interface ManualTimer extends Timer {
   readonly dueMs: number

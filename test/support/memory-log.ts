@@ -144,6 +144,8 @@ export class MemoryLog implements ReplicaLog {
       rotations: 0,
       lateSpares: 0,
       shortages: 0,
+      stalledMs: 0,
+      stalls: 0,
       poisoned: this.#poisoned,
       stages: {
         queue: noSamples,

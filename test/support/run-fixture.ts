@@ -16,6 +16,8 @@ export interface FixtureOptions {
   readonly nodeFlags?: readonly string[]
   /** A fixture that is not done by then is killed, and its end says SIGKILL. */
   readonly timeoutMs?: number
+  /** Variables besides those of this process. */
+  readonly environment?: Readonly<Record<string, string>>
 }
 
 /** Starts a compiled program as a process of its own; crashes and exits must not hit the test.
@@ -31,6 +33,7 @@ export function startFixture(
     {
       stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
       timeout: options.timeoutMs,
+      env: { ...process.env, ...options.environment },
       killSignal: 'SIGKILL',
     },
   )

@@ -96,7 +96,9 @@ for (const [what, lock, unlock] of [
       t.pass()
       return
     }
-    const { code, fields } = await refusal(t, { directory, unsafeFileSystem: true }).finally(() => run(unlock(directory)))
+    const { code, fields } = await refusal(t, { directory, unsafeFileSystem: true }).finally(() =>
+      run(unlock(directory)),
+    )
 
     t.true(code === 'ERR_NOT_WRITABLE' || code === 'ERR_READ_ONLY_FILESYSTEM', code)
     t.true(typeof fields['errno'] === 'number' && typeof fields['path'] === 'string')
