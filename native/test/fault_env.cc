@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
 #include <utility>
 
 namespace clustor::test {
@@ -28,33 +27,30 @@ std::shared_ptr<Inode> CloneSeen(const Inode& inode) {
   return clone;
 }
 
-void CopySector(const std::vector<std::byte>& from, uint64_t sector, std::vector<std::byte>* to) {
-  const uint64_t at = sector * kSector;
-  if (at >= to->size()) return;
-  const uint64_t bytes = std::min<uint64_t>(kSector, to->size() - at);
-  for (uint64_t i = 0; i < bytes; ++i) {
-    (*to)[at + i] = at + i < from.size() ? from[at + i] : std::byte{0};
-  }
+void CopySector(const PagedBytes& from, uint64_t sector, PagedBytes* to) {
+  to->CopyRange(from, sector * kSector, kSector);
 }
 
 // What is left of one unsynced sector: new, old, zero or garbage.
-void TearSector(const Inode& inode, uint64_t sector, std::mt19937_64* random,
-                std::vector<std::byte>* bytes) {
+void TearSector(const Inode& inode, uint64_t sector, std::mt19937_64* random, PagedBytes* bytes) {
   const uint64_t fate = (*random)() % 8;
   if (fate < 4) CopySector(inode.seen, sector, bytes);
   if (fate < 6) return;
   const uint64_t at = sector * kSector;
-  for (uint64_t i = at; i < std::min<uint64_t>(at + kSector, bytes->size()); ++i) {
-    (*bytes)[i] = fate == 6 ? std::byte{0} : static_cast<std::byte>((*random)());
-  }
+  if (fate == 6) bytes->Zero(at, kSector);
+  if (fate == 6 || at >= bytes->bytes()) return;
+  std::vector<std::byte> garbage(
+      static_cast<size_t>(std::min<uint64_t>(kSector, bytes->bytes() - at)));
+  for (std::byte& byte : garbage) byte = static_cast<std::byte>((*random)());
+  bytes->Write(at, garbage);
 }
 
 std::shared_ptr<Inode> CrashInode(const Inode& inode, std::mt19937_64* random, CrashStyle style) {
   auto crashed = std::make_shared<Inode>();
-  std::vector<std::byte> bytes = inode.durable;
+  PagedBytes bytes = inode.durable;
   // The length is metadata: with names it is either there or not.
-  if (style.random_sectors && inode.seen.size() > bytes.size() && (*random)() % 2 == 0) {
-    bytes.resize(inode.seen.size());
+  if (style.random_sectors && inode.seen.bytes() > bytes.bytes() && (*random)() % 2 == 0) {
+    bytes.Resize(inode.seen.bytes());
   }
   if (style.random_sectors) {
     // Mostly torn, sometimes all or nothing: the interesting ends.
@@ -81,8 +77,7 @@ class FaultFile final : public File {
     const Status met = env_->Meet(Call::kWrite, path_, "pwrite", &partial_bytes);
     if (!met.ok()) bytes = bytes.first(std::min(partial_bytes, bytes.size()));
     if (bytes.empty()) return met;
-    if (inode_->seen.size() < offset + bytes.size()) inode_->seen.resize(offset + bytes.size());
-    std::memcpy(inode_->seen.data() + offset, bytes.data(), bytes.size());
+    inode_->seen.Write(offset, bytes);
     for (uint64_t s = offset / kSector; s <= (offset + bytes.size() - 1) / kSector; ++s) {
       inode_->dirty.insert(s);
     }
@@ -91,10 +86,7 @@ class FaultFile final : public File {
 
   StatusOr<size_t> ReadAt(uint64_t offset, std::span<std::byte> into) override {
     RETURN_IF_ERROR(env_->Meet(Call::kRead, path_, "pread"));
-    if (offset >= inode_->seen.size()) return size_t{0};
-    const size_t bytes = std::min<size_t>(into.size(), inode_->seen.size() - offset);
-    std::memcpy(into.data(), inode_->seen.data() + offset, bytes);
-    return bytes;
+    return inode_->seen.Read(offset, into);
   }
 
   Status SyncData() override {
@@ -102,7 +94,7 @@ class FaultFile final : public File {
     if (env_->is_off() && !met.ok()) return met;
     // After a failure the pages are clean but the disk never got them.
     if (met.ok()) {
-      inode_->durable.resize(inode_->seen.size());
+      inode_->durable.Resize(inode_->seen.bytes());
       for (const uint64_t sector : inode_->dirty) {
         CopySector(inode_->seen, sector, &inode_->durable);
       }
@@ -113,11 +105,11 @@ class FaultFile final : public File {
 
   Status Allocate(uint64_t bytes) override {
     RETURN_IF_ERROR(env_->Meet(Call::kAllocate, path_, "fallocate"));
-    if (inode_->seen.size() < bytes) inode_->seen.resize(bytes);
+    if (inode_->seen.bytes() < bytes) inode_->seen.Resize(bytes);
     return Status::Ok();
   }
 
-  StatusOr<uint64_t> Bytes() override { return inode_->seen.size(); }
+  StatusOr<uint64_t> Bytes() override { return inode_->seen.bytes(); }
 
  private:
   FaultEnv* const env_;
@@ -147,6 +139,7 @@ void FaultEnv::ClearFaults() {
 Status FaultEnv::Meet(Call call, const std::string& path, const char* syscall,
                       size_t* partial_bytes) {
   ++counts_[static_cast<size_t>(call)];
+  if (on_change_ && Changes(call)) on_change_();
   if (is_off()) return Status::FromErrno(EIO, syscall, path);
   if (Changes(call)) {
     ++changes_;
@@ -188,6 +181,36 @@ std::unique_ptr<FaultEnv> FaultEnv::CrashImage(std::mt19937_64* random, CrashSty
   return image;
 }
 
+DiskState FaultEnv::Freeze() const {
+  DiskState state;
+  std::map<const Inode*, std::shared_ptr<Inode>> frozen;
+  const auto freeze = [&](const std::shared_ptr<Inode>& inode) {
+    std::shared_ptr<Inode>& copy = frozen[inode.get()];
+    if (copy == nullptr && inode != nullptr) copy = std::make_shared<Inode>(*inode);
+    return copy;
+  };
+  for (const auto& [path, inode] : durable_names_) state.durable_names[path] = freeze(inode);
+  for (const NameChange& change : unsynced_names_) {
+    state.unsynced_names.push_back({change.from, change.path, freeze(change.inode)});
+  }
+  state.clock_ns = clock_ns_;
+  return state;
+}
+
+std::unique_ptr<FaultEnv> FaultEnv::Boot(const std::map<std::string, PagedBytes>& files,
+                                         uint64_t clock_ns) {
+  auto env = std::make_unique<FaultEnv>();
+  for (const auto& [path, bytes] : files) {
+    auto inode = std::make_shared<Inode>();
+    inode->seen = bytes;
+    inode->durable = bytes;
+    env->names_.emplace_hint(env->names_.end(), path, std::move(inode));
+  }
+  env->durable_names_ = env->names_;
+  env->clock_ns_ = clock_ns;
+  return env;
+}
+
 std::unique_ptr<FaultEnv> FaultEnv::DropUnsynced() const {
   std::mt19937_64 unused;
   return CrashImage(&unused, {.random_sectors = false, .random_names = false});
@@ -202,14 +225,14 @@ std::unique_ptr<FaultEnv> FaultEnv::Copy() const {
 }
 
 std::vector<std::byte> FaultEnv::Bytes(const std::string& path) const {
-  return names_.at(path)->seen;
+  return names_.at(path)->seen.All();
 }
 
 void FaultEnv::SetBytes(const std::string& path, std::vector<std::byte> bytes) {
   std::shared_ptr<Inode>& inode = names_[path];
   if (inode == nullptr) inode = std::make_shared<Inode>();
-  inode->seen = bytes;
-  inode->durable = std::move(bytes);
+  inode->seen = PagedBytes(bytes);
+  inode->durable = inode->seen;
   inode->dirty.clear();
   durable_names_[path] = inode;
 }
@@ -223,7 +246,7 @@ std::vector<std::string> FaultEnv::Names() const {
 bool FaultEnv::SameAs(const FaultEnv& other) const {
   if (Names() != other.Names()) return false;
   for (const auto& [path, inode] : names_) {
-    if (inode->seen != other.names_.at(path)->seen) return false;
+    if (!(inode->seen == other.names_.at(path)->seen)) return false;
   }
   return true;
 }
@@ -241,9 +264,9 @@ StatusOr<std::unique_ptr<File>> FaultEnv::OpenFile(const std::string& path, Open
     names_[path] = inode;
     unsynced_names_.push_back({"", path, inode});
   } else {
-    inode->seen.clear();
+    inode->seen.Clear();
     inode->dirty.clear();
-    inode->durable.clear();
+    inode->durable.Clear();
   }
   return std::unique_ptr<File>(std::make_unique<FaultFile>(this, inode, path));
 }

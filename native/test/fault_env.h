@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "os/env.h"
+#include "paged_bytes.h"
 
 namespace clustor::test {
 
@@ -31,9 +32,9 @@ enum class Call : uint8_t {
 constexpr uint64_t kSector = 512;
 
 struct Inode {
-  std::vector<std::byte> seen;     // What reads return.
-  std::vector<std::byte> durable;  // What the disk has.
-  std::set<uint64_t> dirty;        // Sectors that a sync would bring to the disk.
+  PagedBytes seen;           // What reads return.
+  PagedBytes durable;        // What the disk has.
+  std::set<uint64_t> dirty;  // Sectors that a sync would bring to the disk.
 };
 
 // A change of a directory that no directory sync has covered.
@@ -41,6 +42,13 @@ struct NameChange {
   std::string from;              // Renames: the old name.
   std::string path;              // The name made or removed.
   std::shared_ptr<Inode> inode;  // Null: removed.
+};
+
+// Disk and page cache at one moment: everything a crash at that moment could leave is made of this.
+struct DiskState {
+  std::map<std::string, std::shared_ptr<const Inode>> durable_names;
+  std::vector<NameChange> unsynced_names;
+  uint64_t clock_ns = 0;
 };
 
 // What became of the unsynced sectors and names in a crash.
@@ -59,6 +67,8 @@ class FaultEnv final : public Env {
   // Only calls whose path contains the text count. Cleared by ClearFaults.
   void OnlyOn(std::string path_part) { only_on_ = std::move(path_part); }
   void ClearFaults();
+  // Called before every call that changes something takes effect.
+  void OnChange(std::function<void()> hook) { on_change_ = std::move(hook); }
   // Called in every sync of a file or directory: what a test sees while the disk is busy.
   void OnSync(std::function<void()> hook) { on_sync_ = std::move(hook); }
   void AdvanceClock(uint64_t nanoseconds) { clock_ns_ += nanoseconds; }
@@ -75,6 +85,11 @@ class FaultEnv final : public Env {
 
   // What a machine finds after a crash at this moment.
   std::unique_ptr<FaultEnv> CrashImage(std::mt19937_64* random, CrashStyle style) const;
+  // What CrashImage draws from, for those who choose themselves what is left of it.
+  DiskState Freeze() const;
+  // A machine that starts with these files on its disk.
+  static std::unique_ptr<FaultEnv> Boot(const std::map<std::string, PagedBytes>& files,
+                                        uint64_t clock_ns);
   // Everything that is not synced is lost.
   std::unique_ptr<FaultEnv> DropUnsynced() const;
   // A copy as it is seen, for tests that damage bytes.
@@ -128,6 +143,7 @@ class FaultEnv final : public Env {
   std::optional<uint64_t> changes_left_;
   std::vector<std::string> trace_;
   uint64_t clock_ns_ = 0;
+  std::function<void()> on_change_;
   std::function<void()> on_sync_;
   FileSystem file_system_{FileSystem::Kind::kLocal, "test"};
 };
