@@ -138,6 +138,9 @@ void FaultEnv::ClearFaults() {
 
 Status FaultEnv::Meet(Call call, const std::string& path, const char* syscall,
                       size_t* partial_bytes) {
+  const bool syncs = call == Call::kSync || call == Call::kSyncDirectory;
+  if (on_sync_ && syncs && !is_off()) on_sync_();
+  const MutexLock lock(&mutex_);
   ++counts_[static_cast<size_t>(call)];
   if (on_change_ && Changes(call)) on_change_();
   if (is_off()) return Status::FromErrno(EIO, syscall, path);
@@ -146,7 +149,6 @@ Status FaultEnv::Meet(Call call, const std::string& path, const char* syscall,
     trace_.push_back(std::string(NameOf(call)) + " " + LastPart(path));
     if (changes_left_) --*changes_left_;
   }
-  if (on_sync_ && (call == Call::kSync || call == Call::kSyncDirectory)) on_sync_();
   if (path.find(only_on_) == std::string::npos) return Status::Ok();
   for (Fault& fault : faults_) {
     if (fault.call != call || fault.countdown == 0) continue;

@@ -1,6 +1,6 @@
 // FaultEnv: a file system in memory that fails on demand and crashes like a real one. It keeps, per
 // file, what the program sees and what the disk has; a crash image takes any part of the
-// difference.
+// difference. Several threads may read at a time; nothing else may run beside them.
 #pragma once
 
 #include <cstdint>
@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "base/mutex.h"
 #include "os/env.h"
 #include "paged_bytes.h"
 
@@ -146,6 +147,7 @@ class FaultEnv final : public Env {
   std::function<void()> on_change_;
   std::function<void()> on_sync_;
   FileSystem file_system_{FileSystem::Kind::kLocal, "test"};
+  Mutex mutex_;  // Held while a call is counted.
 };
 
 }  // namespace clustor::test

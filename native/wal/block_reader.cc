@@ -57,18 +57,30 @@ BlockReader::BlockReader(File* file, const SegmentHeader& header)
 StatusOr<std::span<const std::byte>> BlockReader::Window(uint64_t offset, uint64_t bytes) {
   const uint64_t wanted = std::min(bytes, segment_bytes_ - offset);
   if (offset < window_offset_ || offset + wanted > window_offset_ + window_bytes_) {
-    const uint64_t read_bytes = std::min(std::max(wanted, kWindowBytes), segment_bytes_ - offset);
-    window_.resize(static_cast<size_t>(read_bytes));
-    const StatusOr<size_t> got = file_->ReadAt(offset, window_);
-    if (!got.ok()) return got.status();
-    window_offset_ = offset;
-    window_bytes_ = *got;
-    bytes_read_ += *got;
+    RETURN_IF_ERROR(FillWindow(offset, wanted));
   }
   const uint64_t skip = offset - window_offset_;
   const uint64_t there = window_bytes_ > skip ? window_bytes_ - skip : 0;
   return std::span<const std::byte>(window_.data() + skip,
                                     static_cast<size_t>(std::min(wanted, there)));
+}
+
+// Moves the window to offset. What it holds from there on stays, so every byte is read once.
+Status BlockReader::FillWindow(uint64_t offset, uint64_t bytes) {
+  const uint64_t window_end = window_offset_ + window_bytes_;
+  const uint64_t kept =
+      offset >= window_offset_ && offset < window_end ? window_end - offset : uint64_t{0};
+  if (kept > 0) std::memmove(window_.data(), window_.data() + (offset - window_offset_), kept);
+  window_offset_ = offset;
+  window_bytes_ = kept;
+  const uint64_t wanted = std::min(std::max(bytes, kWindowBytes), segment_bytes_ - offset);
+  if (window_.size() < wanted) window_.resize(static_cast<size_t>(wanted));
+  const StatusOr<size_t> got =
+      file_->ReadAt(offset + kept, std::span(window_).subspan(kept, wanted - kept));
+  if (!got.ok()) return got.status();
+  window_bytes_ += *got;
+  bytes_read_ += *got;
+  return Status::Ok();
 }
 
 StatusOr<BlockOutcome> BlockReader::Next(const ChainEnd& before, BlockView* block,

@@ -52,6 +52,7 @@ class BlockReader {
 
  private:
   StatusOr<std::span<const std::byte>> Window(uint64_t offset, uint64_t bytes);
+  Status FillWindow(uint64_t offset, uint64_t bytes);
 
   File* const file_;
   const uint64_t segment_seq_;
@@ -61,7 +62,8 @@ class BlockReader {
   StoredFrameDecoder decoder_;
   uint64_t offset_ = kSegmentHeaderBytes;
   uint64_t bytes_read_ = 0;
-  // What is in memory of the file: at most a megabyte, or one block when it is larger.
+  // What is in memory of the file: window_bytes_ bytes, at most a megabyte, or one block when it is
+  // larger.
   std::vector<std::byte> window_;
   uint64_t window_offset_ = 0;
   uint64_t window_bytes_ = 0;

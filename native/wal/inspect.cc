@@ -32,7 +32,9 @@ StatusOr<VerifyReport> VerifyDirectory(Env* env, const std::string& directory,
   }
   report.identity = *identity;
   const uint64_t start_ns = env->MonotonicNs();
-  StatusOr<DirectoryScan> scan = ScanDirectory(env, paths, *identity);
+  ScanOptions options;
+  options.threads = LogOptions().verify_threads;
+  StatusOr<DirectoryScan> scan = ScanDirectory(env, paths, *identity, options);
   if (!scan.ok()) return scan.status();
   report.recovery.scan_ns = env->MonotonicNs() - start_ns;
   report.recovery.incarnation = identity->incarnation;

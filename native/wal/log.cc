@@ -73,7 +73,7 @@ Status Log::Impl::Open() {
   if (!identity.ok()) return identity.status();
   report_.incarnation = identity->incarnation;
   const uint64_t start_ns = env_->MonotonicNs();
-  StatusOr<DirectoryScan> scan = ScanDirectory(env_, paths_, *identity);
+  StatusOr<DirectoryScan> scan = ScanDirectory(env_, paths_, *identity, ScanOptionsOf(options_));
   if (!scan.ok()) return scan.status();
   report_.scan_ns = env_->MonotonicNs() - start_ns;
   if (scan->ledger) RETURN_IF_ERROR(CheckLedgerCodec(*scan->ledger));

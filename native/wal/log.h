@@ -65,7 +65,9 @@ class CompletionSink {
 // What recovery found and did.
 struct RecoveryReport {
   HardState hard_state;
-  FrameRange entries;               // All readable entries; first_index > last_index when none.
+  // All readable entries; first_index > last_index when none. Without LogOptions::recover_entries
+  // only the two indexes.
+  FrameRange entries;
   uint64_t valid_block = 0;         // v: number of the last block of the valid chain.
   uint64_t proven_block = 0;        // d: number of the newest block that the ledger proves.
   uint64_t proven_index = 0;        // Index in the newest entry record of the ledger.

@@ -131,7 +131,7 @@ Status Recovery::Prove(const Proof& proof) {
 
 CommitterStart Recovery::Start() {
   CommitterStart start;
-  start.end.hard_state = scan_->log.hard_state;
+  start.end.hard_state = scan_->log.hard_state.value_or(HardState());
   start.end.last_index = scan_->log.last_index;
   start.end.last_term = scan_->log.last_term();
   uint64_t index = scan_->log.first_index;
@@ -160,11 +160,13 @@ Status Recover(Env* env, const LogPaths& paths, DirectoryScan* scan, Committer* 
 }
 
 void FillReport(DirectoryScan* scan, RecoveryReport* report) {
-  report->hard_state = scan->log.hard_state;
+  report->hard_state = scan->log.hard_state.value_or(HardState());
   report->entries.first_index = scan->log.first_index;
   report->entries.last_index = scan->log.last_index;
-  report->entries.runs = std::move(scan->log.runs);
-  report->entries.byte_lengths = std::move(scan->log.byte_lengths);
+  if (scan->log.keep_lengths) {
+    report->entries.runs = std::move(scan->log.runs);
+    report->entries.byte_lengths = std::move(scan->log.byte_lengths);
+  }
   report->valid_block = scan->end.block;
   if (scan->ledger) {
     report->proven_block = scan->ledger->proven_block;

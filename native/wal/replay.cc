@@ -15,8 +15,8 @@ const char* ApplyState(const FrameView& frame, const BlockView& block, bool seen
   switch (static_cast<StateRecordType>(body[0])) {
     case StateRecordType::kHardState:
       if (body.size() != 25) return "a hard state has a wrong length";
-      log->hard_state = {Load64(body.data() + 1), Load64(body.data() + 9),
-                         Load64(body.data() + 17)};
+      log->hard_state =
+          HardState{Load64(body.data() + 1), Load64(body.data() + 9), Load64(body.data() + 17)};
       return nullptr;
     case StateRecordType::kTruncate: {
       if (body.size() != 9 || (block.header.flags & kBlockFlagTruncate) == 0) {
@@ -33,16 +33,29 @@ const char* ApplyState(const FrameView& frame, const BlockView& block, bool seen
   return "a state record has an unknown type";
 }
 
-const char* ApplyEntry(const FrameView& frame, ReplayedLog* log) {
+const char* ApplyEntry(const FrameView& frame, const BlockView& block, ReplayedLog* log) {
   if (frame.index() != log->last_index + 1) return "an entry does not follow the one before it";
   if (frame.term() > kPositionMax || frame.term() < log->last_term()) return "the terms fall";
+  if (log->runs.empty()) {
+    log->junctions.push_back({frame.index(), frame.term(), block.offset, block.header.number});
+  }
   log->last_index = frame.index();
-  log->byte_lengths.push_back(static_cast<uint32_t>(frame.bytes.size()));
+  if (log->keep_lengths) log->byte_lengths.push_back(static_cast<uint32_t>(frame.bytes.size()));
   AppendRun(&log->runs, frame.term(), frame.kind(), 1);
   return nullptr;
 }
 
 }  // namespace
+
+uint64_t ReplayedLog::TermAt(uint64_t index) const {
+  if (index < first_index || index > last_index) return 0;
+  uint64_t run_first = last_index + 1;
+  for (auto run = runs.rbegin(); run != runs.rend(); ++run) {
+    run_first -= run->count;
+    if (run_first <= index) return run->term;
+  }
+  return 0;
+}
 
 void ReplayedLog::Truncate(uint64_t from) {
   if (from <= first_index) {
@@ -54,7 +67,7 @@ void ReplayedLog::Truncate(uint64_t from) {
   }
   uint64_t gone = last_index + 1 - from;
   last_index = from - 1;
-  byte_lengths.resize(static_cast<size_t>(from - first_index));
+  if (keep_lengths) byte_lengths.resize(static_cast<size_t>(from - first_index));
   while (gone > 0) {
     const uint64_t of_run = runs.back().count < gone ? runs.back().count : gone;
     runs.back().count -= of_run;
@@ -76,7 +89,8 @@ const char* ReplayBlock(const BlockView& block, ReplayedLog* log) {
     FrameView frame;
     const char* why = reader.Next(&frame);
     if (why == nullptr) {
-      why = frame.is_state() ? ApplyState(frame, block, entries > 0, log) : ApplyEntry(frame, log);
+      why = frame.is_state() ? ApplyState(frame, block, entries > 0, log)
+                             : ApplyEntry(frame, block, log);
     }
     if (why != nullptr) return why;
     if (!frame.is_state() && entries++ == 0) first_index = frame.index();
@@ -85,6 +99,20 @@ const char* ReplayBlock(const BlockView& block, ReplayedLog* log) {
       log->last_index != block.header.last_index) {
     return "the header of a block contradicts its records";
   }
+  return nullptr;
+}
+
+const Junction* ReplaySegment(const ReplayedLog& segment, ReplayedLog* log) {
+  if (segment.hard_state) log->hard_state = segment.hard_state;
+  for (const Junction& junction : segment.junctions) {
+    log->Truncate(junction.index);
+    if (junction.term < log->last_term()) return &junction;
+  }
+  log->Truncate(segment.first_index);
+  for (const EntryRun& run : segment.runs) AppendRun(&log->runs, run.term, run.kind, run.count);
+  log->byte_lengths.insert(log->byte_lengths.end(), segment.byte_lengths.begin(),
+                           segment.byte_lengths.end());
+  log->last_index = segment.last_index;
   return nullptr;
 }
 

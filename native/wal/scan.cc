@@ -1,7 +1,6 @@
 #include "wal/scan.h"
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <utility>
 
@@ -11,8 +10,8 @@ namespace {
 
 class Scanner {
  public:
-  Scanner(Env* env, const LogPaths& paths, const LogIdentity& identity)
-      : env_(env), paths_(paths), identity_(identity) {}
+  Scanner(Env* env, const LogPaths& paths, const LogIdentity& identity, const ScanOptions& options)
+      : env_(env), paths_(paths), identity_(identity), options_(options) {}
 
   Status Run();
   DirectoryScan Take() { return std::move(scan_); }
@@ -20,19 +19,21 @@ class Scanner {
  private:
   Status ScanLedgerFile(bool has_segments);
   Status ScanSegments(std::vector<uint64_t> numbers);
-  Status ScanSegment(uint64_t segment_seq, bool newest);
-  Status ScanHeader(File* file, uint64_t segment_seq, bool newest,
-                    std::optional<SegmentHeader>* header);
-  Status ScanBlocks(File* file, const SegmentHeader& header);
-  const char* ApplyBlock(const BlockView& block, const SegmentHeader& header);
+  Status AnnounceBytes(const std::vector<uint64_t>& numbers);
+  Status Merge(SegmentScan* segment, bool newest);
+  Status MergeRefused(const SegmentScan& segment, bool newest);
+  void Link(const SegmentScan& segment);
+  void Replay(SegmentScan* segment);
+  void DropSpans(uint64_t from);
+  Proof Complete(Proof proof) const;
   Status ExamineTail();
   void Judge();
-  void Link(const SegmentHeader& header);
   void Corrupt(uint64_t segment_seq, uint64_t offset, std::string why);
 
   Env* const env_;
   const LogPaths& paths_;
   const LogIdentity& identity_;
+  const ScanOptions& options_;
   DirectoryScan scan_;
   uint64_t proven_block_ = 0;
   std::string invalid_why_;  // Why the chain ended in the segment read last.
@@ -107,135 +108,141 @@ Status Scanner::ScanSegments(std::vector<uint64_t> numbers) {
       return Status::Ok();
     }
   }
-  for (const uint64_t segment_seq : numbers) {
-    RETURN_IF_ERROR(ScanSegment(segment_seq, segment_seq == numbers.back()));
+  if (options_.progress != nullptr) RETURN_IF_ERROR(AnnounceBytes(numbers));
+  const SegmentScanContext context = {env_, &paths_, &identity_, &options_, proven_block_};
+  std::vector<SegmentScan> segments = ScanAllSegments(context, first, numbers.size());
+  for (SegmentScan& segment : segments) {
+    RETURN_IF_ERROR(Merge(&segment, segment.segment_seq == numbers.back()));
     if (!scan_.verdict.ok()) return Status::Ok();
+    segment = SegmentScan();
   }
   return Status::Ok();
 }
 
-Status Scanner::ScanSegment(uint64_t segment_seq, bool newest) {
-  const std::string path = paths_.Segment(segment_seq);
-  StatusOr<std::unique_ptr<File>> file = env_->OpenFile(path, OpenMode::kReadOnly);
-  if (!file.ok()) return file.status();
-  std::optional<SegmentHeader> header;
-  RETURN_IF_ERROR(ScanHeader(file->get(), segment_seq, newest, &header));
-  if (!header) return Status::Ok();
-  Link(*header);
-  const StatusOr<uint64_t> file_bytes = (*file)->Bytes();
-  if (!file_bytes.ok()) return file_bytes.status();
-  if (scan_.verdict.ok() && *file_bytes < header->segment_bytes) {
-    Corrupt(segment_seq, *file_bytes, "the file is shorter than its header says");
-  }
-  if (!scan_.verdict.ok()) return Status::Ok();
-  scan_.segments.push_back({segment_seq, header->segment_bytes, header->form(), {}});
-  scan_.tail_header = *header;
-  return ScanBlocks(file->get(), *header);
-}
-
-Status Scanner::ScanHeader(File* file, uint64_t segment_seq, bool newest,
-                           std::optional<SegmentHeader>* header) {
-  std::array<std::byte, kSegmentHeaderBytes> bytes{};
-  const StatusOr<size_t> got = file->ReadAt(0, bytes);
-  if (!got.ok()) return got.status();
-  scan_.bytes_scanned += *got;
-  StatusOr<SegmentHeader> decoded = DecodeSegmentHeader(bytes);
-  if (decoded.ok() && decoded->segment_seq != segment_seq) {
-    Corrupt(segment_seq, 0, "the file holds another segment");
-  } else if (decoded.ok() &&
-             (decoded->partition != identity_.partition || decoded->replica != identity_.replica)) {
-    StatusDetails details;
-    details.path = paths_.Segment(segment_seq);
-    details.segment = static_cast<int64_t>(segment_seq);
-    details.message = details.path + " belongs to partition \"" + decoded->partition +
-                      "\", replica " + std::to_string(decoded->replica) + ", expected was \"" +
-                      identity_.partition + "\", replica " + std::to_string(identity_.replica);
-    scan_.verdict = Status(StatusCode::kIdentityMismatch, std::move(details));
-  } else if (decoded.ok()) {
-    *header = std::move(*decoded);
-  } else if (decoded.status().code() == StatusCode::kFormatNewer) {
-    scan_.verdict = decoded.status();
-    scan_.verdict.mutable_details().path = paths_.Segment(segment_seq);
-    scan_.verdict.mutable_details().segment = static_cast<int64_t>(segment_seq);
-  } else if (!newest) {
-    Corrupt(segment_seq, 0, decoded.status().message());
-  } else {
-    const StatusOr<uint64_t> file_bytes = file->Bytes();
+Status Scanner::AnnounceBytes(const std::vector<uint64_t>& numbers) {
+  for (const uint64_t segment_seq : numbers) {
+    StatusOr<std::unique_ptr<File>> file =
+        env_->OpenFile(paths_.Segment(segment_seq), OpenMode::kReadOnly);
+    if (!file.ok()) return file.status();
+    const StatusOr<uint64_t> file_bytes = (*file)->Bytes();
     if (!file_bytes.ok()) return file_bytes.status();
-    StatusOr<Leftover> behind = ExamineLeftover(file, segment_seq, 0, *file_bytes, scan_.end.block);
-    if (!behind.ok()) return behind.status();
-    scan_.half_made = segment_seq;
-    if (behind->later_block_offset) Corrupt(segment_seq, 0, decoded.status().message());
+    options_.progress->bytes_total.fetch_add(*file_bytes, std::memory_order_relaxed);
   }
   return Status::Ok();
 }
 
-void Scanner::Link(const SegmentHeader& header) {
+// Adds a segment to the log of those before it.
+Status Scanner::Merge(SegmentScan* segment, bool newest) {
+  scan_.bytes_scanned += segment->bytes_read;
+  if (!segment->header) {
+    RETURN_IF_ERROR(segment->read);
+    return MergeRefused(*segment, newest);
+  }
+  Link(*segment);
+  if (!scan_.verdict.ok()) return Status::Ok();
+  RETURN_IF_ERROR(segment->read);
+  const uint64_t segment_seq = segment->segment_seq;
+  if (segment->file_bytes < segment->header->segment_bytes) {
+    Corrupt(segment_seq, segment->file_bytes, "the file is shorter than its header says");
+    return Status::Ok();
+  }
+  Replay(segment);
+  scan_.tail_header = std::move(*segment->header);
+  scan_.tail_offset = segment->end_offset;
+  invalid_why_ = std::move(segment->why);
+  if (segment->contradiction != nullptr) {
+    Corrupt(segment_seq, segment->end_offset, segment->contradiction);
+  } else if (segment->outcome == BlockOutcome::kBrokenChain ||
+             segment->outcome == BlockOutcome::kBadContent) {
+    Corrupt(segment_seq, segment->end_offset, invalid_why_);
+  }
+  return Status::Ok();
+}
+
+// A segment whose header does not verify, or is not this log's.
+Status Scanner::MergeRefused(const SegmentScan& segment, bool newest) {
+  const Status& why = segment.refused;
+  if (why.code() != StatusCode::kLogCorrupt) {
+    scan_.verdict = why;
+  } else if (segment.header_verifies || !newest) {
+    Corrupt(segment.segment_seq, 0, why.message());
+  } else {
+    StatusOr<std::unique_ptr<File>> file =
+        env_->OpenFile(paths_.Segment(segment.segment_seq), OpenMode::kReadOnly);
+    if (!file.ok()) return file.status();
+    StatusOr<Leftover> behind =
+        ExamineLeftover(file->get(), segment.segment_seq, 0, segment.file_bytes, scan_.end.block);
+    if (!behind.ok()) return behind.status();
+    scan_.half_made = segment.segment_seq;
+    if (behind->later_block_offset) Corrupt(segment.segment_seq, 0, why.message());
+  }
+  return Status::Ok();
+}
+
+void Scanner::Link(const SegmentScan& segment) {
+  const SegmentHeader& header = *segment.header;
   if (scan_.segments.empty()) {
     scan_.end = {header.first_block - 1, header.previous_checksum};
+    scan_.log.keep_lengths = options_.list_entries;
     StartReplay(header.base_index, &scan_.log);
-    return;
+  } else if (header.first_block != scan_.end.block + 1 ||
+             header.previous_checksum != scan_.end.checksum) {
+    Corrupt(scan_.segments.back().segment_seq, scan_.tail_offset,
+            "the next segment continues after block " + std::to_string(header.first_block - 1) +
+                ", the chain ends with block " + std::to_string(scan_.end.block) +
+                (invalid_why_.empty() ? std::string() : ": " + invalid_why_));
+  } else if (header.base_index != scan_.log.last_index + 1) {
+    Corrupt(segment.segment_seq, 0,
+            "its base index is " + std::to_string(header.base_index) + ", the log before it ends " +
+                "with index " + std::to_string(scan_.log.last_index));
   }
-  if (header.first_block == scan_.end.block + 1 && header.previous_checksum == scan_.end.checksum) {
-    return;
-  }
-  Corrupt(scan_.segments.back().segment_seq, scan_.tail_offset,
-          "the next segment continues after block " + std::to_string(header.first_block - 1) +
-              ", the chain ends with block " + std::to_string(scan_.end.block) +
-              (invalid_why_.empty() ? std::string() : ": " + invalid_why_));
 }
 
-Status Scanner::ScanBlocks(File* file, const SegmentHeader& header) {
-  BlockReader reader(file, header);
-  invalid_why_.clear();
-  while (scan_.verdict.ok()) {
-    BlockView block;
-    const StatusOr<BlockOutcome> outcome = reader.Next(scan_.end, &block, &invalid_why_);
-    if (!outcome.ok()) return outcome.status();
-    if (*outcome == BlockOutcome::kBrokenChain || *outcome == BlockOutcome::kBadContent) {
-      Corrupt(header.segment_seq, reader.offset(), invalid_why_);
-    }
-    if (*outcome != BlockOutcome::kBlock) break;
-    const char* why = ApplyBlock(block, header);
-    if (why != nullptr) Corrupt(header.segment_seq, block.offset, why);
+void Scanner::Replay(SegmentScan* segment) {
+  const Proof end_proof = Complete(segment->end_proof);
+  const Proof before_end_proof = Complete(segment->before_end_proof);
+  const Junction* fall = ReplaySegment(segment->log, &scan_.log);
+  if (fall != nullptr) {
+    scan_.end.block = fall->block - 1;
+    Corrupt(segment->segment_seq, fall->block_offset, "the terms fall");
+    return;
   }
-  scan_.tail_offset = reader.offset();
-  scan_.bytes_scanned += reader.bytes_read();
-  return Status::Ok();
+  if (segment->watched && scan_.ledger->proof_is_exact &&
+      (segment->segment_seq != scan_.ledger->proof_segment ||
+       segment->watched->last_index != scan_.ledger->proof_last_index)) {
+    scan_.log.Truncate(std::min(scan_.log.last_index, segment->watched->last_index) + 1);
+    scan_.end.block = proven_block_ - 1;
+    Corrupt(segment->segment_seq, segment->watched->offset,
+            "the newest proof of the ledger names another segment or index for this block");
+    return;
+  }
+  DropSpans(segment->log.first_index);
+  scan_.segments.push_back({segment->segment_seq, segment->header->segment_bytes,
+                            segment->header->form(), std::move(segment->spans)});
+  if (segment->blocks > 0) {
+    scan_.before_end_proof = segment->blocks > 1 ? before_end_proof : scan_.end_proof;
+    scan_.end_proof = end_proof;
+    scan_.end_position = segment->end_position;
+  }
+  scan_.end = segment->end;
+  scan_.blocks += segment->blocks;
+  scan_.entry_bytes += segment->entry_bytes;
+  scan_.padding_bytes += segment->padding_bytes;
 }
 
-const char* Scanner::ApplyBlock(const BlockView& block, const SegmentHeader& header) {
-  const bool truncates = (block.header.flags & kBlockFlagTruncate) != 0;
-  const char* why = ReplayBlock(block, &scan_.log);
-  if (why != nullptr) return why;
-  if (block.header.number == proven_block_ && scan_.ledger->proof_is_exact &&
-      (header.segment_seq != scan_.ledger->proof_segment ||
-       block.header.last_index != scan_.ledger->proof_last_index)) {
-    return "the newest proof of the ledger names another segment or index for this block";
-  }
-  if (truncates) {
-    const uint64_t from =
-        block.header.entry_count > 0 ? block.header.first_index : block.header.last_index + 1;
-    for (SegmentSpans& segment : scan_.segments) {
-      while (!segment.blocks.empty() && segment.blocks.back().first_index >= from) {
-        segment.blocks.pop_back();
-      }
+// The segment truncates the log before it.
+void Scanner::DropSpans(uint64_t from) {
+  for (SegmentSpans& segment : scan_.segments) {
+    while (!segment.blocks.empty() && segment.blocks.back().first_index >= from) {
+      segment.blocks.pop_back();
     }
   }
-  if (block.header.entry_count > 0) {
-    scan_.segments.back().blocks.push_back({block.header.first_index,
-                                            static_cast<uint32_t>(block.offset / 512),
-                                            static_cast<uint32_t>(block.stored.size())});
-  }
-  scan_.before_end_proof = scan_.end_proof;
-  scan_.end_proof = {block.header.number, header.segment_seq, scan_.log.last_index,
-                     scan_.log.last_term(), block.header.entry_count > 0};
-  scan_.end = {block.header.number, block.checksum};
-  scan_.end_position = {header.segment_seq, block.offset, block.stored.size()};
-  ++scan_.blocks;
-  scan_.entry_bytes += block.plaintext.size();
-  scan_.padding_bytes += block.bytes - block.plaintext.size();
-  return nullptr;
+}
+
+// A proof of a segment with the term that only the log before it knows.
+Proof Scanner::Complete(Proof proof) const {
+  if (proof.last_term == 0) proof.last_term = scan_.log.TermAt(proof.last_index);
+  return proof;
 }
 
 Status Scanner::ExamineTail() {
@@ -297,9 +304,9 @@ StatusOr<std::vector<uint64_t>> ListSegments(Env* env, const LogPaths& paths,
   return numbers;
 }
 
-StatusOr<DirectoryScan> ScanDirectory(Env* env, const LogPaths& paths,
-                                      const LogIdentity& identity) {
-  Scanner scanner(env, paths, identity);
+StatusOr<DirectoryScan> ScanDirectory(Env* env, const LogPaths& paths, const LogIdentity& identity,
+                                      const ScanOptions& options) {
+  Scanner scanner(env, paths, identity, options);
   RETURN_IF_ERROR(scanner.Run());
   return scanner.Take();
 }

@@ -1,5 +1,7 @@
 // ScanDirectory: reads everything a log consists of, once, and judges it. Changes nothing.
-// Recovery acts on the result; verification reports it (docs/wal-format.md, section 8).
+// Segments are verified in parallel, each by itself; then their results are linked in order, so the
+// verdict does not depend on the threads. Recovery acts on the result; verification reports it
+// (docs/wal-format.md, section 8).
 #pragma once
 
 #include <cstdint>
@@ -16,15 +18,9 @@
 #include "wal/options.h"
 #include "wal/paths.h"
 #include "wal/replay.h"
+#include "wal/segment_scan.h"
 
 namespace clustor {
-
-// Where the newest valid block is.
-struct BlockPosition {
-  uint64_t segment_seq = 0;  // 0 when no block is there.
-  uint64_t offset = 0;
-  uint64_t bytes = 0;  // Without padding.
-};
 
 struct DirectoryScan {
   Status verdict;  // OK, or why the log must not be opened.
@@ -52,7 +48,8 @@ struct DirectoryScan {
 
 // identity: what segment headers must name. Findings, kFormatNewer, kCodecMismatch and
 // kIdentityMismatch among them, are in the verdict. Errors: failed reads.
-StatusOr<DirectoryScan> ScanDirectory(Env* env, const LogPaths& paths, const LogIdentity& identity);
+StatusOr<DirectoryScan> ScanDirectory(Env* env, const LogPaths& paths, const LogIdentity& identity,
+                                      const ScanOptions& options);
 
 // The segment_seqs of the segment files in the directory, ascending. A missing directory is empty.
 StatusOr<std::vector<uint64_t>> ListSegments(Env* env, const LogPaths& paths,
