@@ -70,6 +70,7 @@ class HoldingEnv final : public Env {
   StatusOr<FileSystem> FileSystemKind(const std::string& path) override {
     return env_->FileSystemKind(path);
   }
+  Status RandomBytes(std::span<std::byte> into) override { return env_->RandomBytes(into); }
   uint64_t MonotonicNs() override { return env_->MonotonicNs(); }
   uint64_t WallClockMs() override { return env_->WallClockMs(); }
 

@@ -1,17 +1,14 @@
 #include "crypto/key_ring.h"
 
 #include <algorithm>
-#include <cstring>
+
+#include "crypto/hash.h"
 
 namespace clustor {
 
 SecretKey::SecretKey(KeyView bytes) { std::copy(bytes.begin(), bytes.end(), bytes_.begin()); }
 
-SecretKey::~SecretKey() {
-  std::memset(bytes_.data(), 0, bytes_.size());
-  // The compiler must not drop a write to memory that nobody reads any more.
-  __asm__ volatile("" : : "r"(bytes_.data()) : "memory");
-}
+SecretKey::~SecretKey() { ZeroSecret(bytes_); }
 
 void KeyRing::AddDek(uint32_t epoch, KeyView bytes) {
   deks_[epoch] = std::make_unique<SecretKey>(bytes);

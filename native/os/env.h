@@ -70,6 +70,9 @@ class Env {
   virtual StatusOr<uint64_t> FreeBytes(const std::string& path) = 0;
   // The file system of the path, or of its nearest parent that exists. Changes nothing.
   virtual StatusOr<FileSystem> FileSystemKind(const std::string& path) = 0;
+  // Fills the span with bytes that nobody can foretell. Errors: kIo when the system has none to
+  // give.
+  virtual Status RandomBytes(std::span<std::byte> into) = 0;
   // Monotonic, for durations and queues.
   virtual uint64_t MonotonicNs() = 0;
   // Wall clock, milliseconds since 1970: only ever a label in the ledger.

@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/file.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <time.h>
@@ -251,6 +252,16 @@ class PosixEnvImpl final : public Env {
       existing = ParentOf(existing);
     }
     return StatFileSystem(existing);
+  }
+
+  Status RandomBytes(std::span<std::byte> into) override {
+    // getentropy gives at most 256 bytes a call.
+    while (!into.empty()) {
+      const size_t bytes = std::min<size_t>(into.size(), 256);
+      if (getentropy(into.data(), bytes) != 0) return Status::FromErrno(errno, "getentropy", "");
+      into = into.subspan(bytes);
+    }
+    return Status::Ok();
   }
 
   uint64_t MonotonicNs() override { return ClockNs(CLOCK_MONOTONIC); }

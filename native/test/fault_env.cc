@@ -160,8 +160,24 @@ Status FaultEnv::Meet(Call call, const std::string& path, const char* syscall,
   return Status::Ok();
 }
 
+std::unique_ptr<FaultEnv> FaultEnv::Descendant() const {
+  auto child = std::make_unique<FaultEnv>();
+  child->clock_ns_ = clock_ns_;
+  child->random_state_ = std::mt19937_64(random_state_ + ++copies_ * 0x9e3779b97f4a7c15)();
+  child->random_is_broken_ = random_is_broken_;
+  return child;
+}
+
+Status FaultEnv::RandomBytes(std::span<std::byte> into) {
+  std::mt19937_64 random(++random_state_);
+  for (std::byte& byte : into) {
+    byte = random_is_broken_ ? std::byte{0} : static_cast<std::byte>(random());
+  }
+  return Status::Ok();
+}
+
 std::unique_ptr<FaultEnv> FaultEnv::CrashImage(std::mt19937_64* random, CrashStyle style) const {
-  auto image = std::make_unique<FaultEnv>();
+  auto image = Descendant();
   std::map<std::string, std::shared_ptr<Inode>> names = durable_names_;
   for (const NameChange& change : unsynced_names_) {
     if (!style.random_names || (*random)() % 2 == 0) continue;
@@ -179,7 +195,6 @@ std::unique_ptr<FaultEnv> FaultEnv::CrashImage(std::mt19937_64* random, CrashSty
     image->names_[path] = CrashInode(*inode, random, style);
   }
   image->durable_names_ = image->names_;
-  image->clock_ns_ = clock_ns_;
   return image;
 }
 
@@ -219,10 +234,9 @@ std::unique_ptr<FaultEnv> FaultEnv::DropUnsynced() const {
 }
 
 std::unique_ptr<FaultEnv> FaultEnv::Copy() const {
-  auto copy = std::make_unique<FaultEnv>();
+  auto copy = Descendant();
   for (const auto& [path, inode] : names_) copy->names_[path] = CloneSeen(*inode);
   copy->durable_names_ = copy->names_;
-  copy->clock_ns_ = clock_ns_;
   return copy;
 }
 

@@ -115,6 +115,10 @@ class FaultEnv final : public Env {
   StatusOr<bool> IsLocked(const std::string& path) override;
   StatusOr<uint64_t> FreeBytes(const std::string& path) override;
   StatusOr<FileSystem> FileSystemKind(const std::string&) override { return file_system_; }
+  // The same at every run; an image or copy of the file system draws others than its original.
+  Status RandomBytes(std::span<std::byte> into) override;
+  // All random bytes are zero from now on, in images and copies as well.
+  void BreakRandomBytes() { random_is_broken_ = true; }
   uint64_t MonotonicNs() override { return clock_ns_ += 1000; }
   uint64_t WallClockMs() override { return 1'700'000'000'000 + clock_ns_ / 1'000'000; }
 
@@ -133,6 +137,8 @@ class FaultEnv final : public Env {
   Status Meet(Call call, const std::string& path, const char* syscall,
               size_t* partial_bytes = nullptr);
 
+  std::unique_ptr<FaultEnv> Descendant() const;
+
   std::map<std::string, std::shared_ptr<Inode>> names_;
   std::map<std::string, std::shared_ptr<Inode>> durable_names_;
   std::vector<NameChange> unsynced_names_;
@@ -144,6 +150,9 @@ class FaultEnv final : public Env {
   std::optional<uint64_t> changes_left_;
   std::vector<std::string> trace_;
   uint64_t clock_ns_ = 0;
+  uint64_t random_state_ = 1;
+  mutable uint64_t copies_ = 0;  // That were made of this one.
+  bool random_is_broken_ = false;
   std::function<void()> on_change_;
   std::function<void()> on_sync_;
   FileSystem file_system_{FileSystem::Kind::kLocal, "test"};
