@@ -27,28 +27,6 @@ std::byte* PutFrames(const GroupPlan& plan, std::byte* at) {
   return at;
 }
 
-// The same in another form than the one in memory.
-std::byte* PutStoredFrames(const GroupPlan& plan, StoredForm form, std::byte* at) {
-  std::array<std::byte, kHardStateFrameBytes> state;
-  static_assert(kTruncateFrameBytes <= kHardStateFrameBytes);
-  if (plan.hard_state) {
-    at += EncodeStoredFrame(at, form,
-                            {state.data(), EncodeHardStateFrame(state.data(), *plan.hard_state)});
-  }
-  if (plan.truncate_from) {
-    at += EncodeStoredFrame(at, form,
-                            {state.data(), EncodeTruncateFrame(state.data(), *plan.truncate_from)});
-  }
-  for (const FrameBatch* batch : plan.batches) {
-    const std::byte* frame = batch->bytes.data();
-    for (const uint32_t frame_bytes : batch->byte_lengths) {
-      at += EncodeStoredFrame(at, form, {frame, frame_bytes});
-      frame += frame_bytes;
-    }
-  }
-  return at;
-}
-
 }  // namespace
 
 void BlockBuilder::Free::operator()(std::byte* pointer) const { std::free(pointer); }
@@ -70,10 +48,43 @@ std::byte* BlockBuilder::Reserve(uint64_t bytes) {
   return buffer_.get();
 }
 
-BuiltBlock BlockBuilder::Build(const GroupPlan& plan, const BlockPlace& place) {
+StatusOr<std::byte*> BlockBuilder::PutStoredFrames(const GroupPlan& plan, StoredForm form,
+                                                   std::byte* at) {
+  if (form.merkle_leaves && !hasher_) {
+    StatusOr<MerkleHasher> hasher = MerkleHasher::Create();
+    if (!hasher.ok()) return hasher.status();
+    hasher_ = std::move(*hasher);
+  }
+  const auto put = [&](std::span<const std::byte> frame) {
+    at += EncodeStoredFrame(at, form, frame, form.merkle_leaves ? &*hasher_ : nullptr);
+  };
+  std::array<std::byte, kHardStateFrameBytes> state;
+  static_assert(kTruncateFrameBytes <= kHardStateFrameBytes);
+  if (plan.hard_state) put({state.data(), EncodeHardStateFrame(state.data(), *plan.hard_state)});
+  if (plan.truncate_from) {
+    put({state.data(), EncodeTruncateFrame(state.data(), *plan.truncate_from)});
+  }
+  for (const FrameBatch* batch : plan.batches) {
+    const std::byte* frame = batch->bytes.data();
+    for (const uint32_t frame_bytes : batch->byte_lengths) {
+      put({frame, frame_bytes});
+      frame += frame_bytes;
+    }
+  }
+  if (hasher_) RETURN_IF_ERROR(hasher_->status());
+  return at;
+}
+
+StatusOr<BuiltBlock> BlockBuilder::Build(const GroupPlan& plan, const BlockPlace& place) {
   std::byte* block = Reserve(BytesMax(plan, place.alignment, place.form));
   std::byte* at = block + kBlockHeaderBytes;
-  at = place.form.IsPlain() ? PutFrames(plan, at) : PutStoredFrames(plan, place.form, at);
+  if (place.form.IsPlain()) {
+    at = PutFrames(plan, at);
+  } else {
+    const StatusOr<std::byte*> end = PutStoredFrames(plan, place.form, at);
+    if (!end.ok()) return end.status();
+    at = *end;
+  }
   BlockHeader header;
   header.flags = static_cast<uint16_t>((plan.hard_state ? kBlockFlagHardState : 0) |
                                        (plan.truncate_from ? kBlockFlagTruncate : 0));
@@ -93,7 +104,7 @@ BuiltBlock BlockBuilder::Build(const GroupPlan& plan, const BlockPlace& place) {
   const uint64_t unpadded = covered + kBlockChecksumBytes;
   const uint64_t padded = AlignUp(unpadded, place.alignment);
   std::memset(block + unpadded, 0, static_cast<size_t>(padded - unpadded));
-  return {{block, static_cast<size_t>(padded)}, unpadded, checksum};
+  return BuiltBlock{{block, static_cast<size_t>(padded)}, unpadded, checksum};
 }
 
 }  // namespace clustor

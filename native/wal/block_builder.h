@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 
 #include "wal/format.h"
@@ -33,16 +34,20 @@ class BlockBuilder {
   static uint64_t BytesMax(const GroupPlan& plan, uint32_t alignment, StoredForm form);
 
   // Hard state and truncation as in the plan, then its batches. REQUIRES: the plan fits a segment.
-  BuiltBlock Build(const GroupPlan& plan, const BlockPlace& place);
+  // Errors: kCryptoUnavailable and kOutOfMemory when leaves cannot be made.
+  StatusOr<BuiltBlock> Build(const GroupPlan& plan, const BlockPlace& place);
 
  private:
   std::byte* Reserve(uint64_t bytes);
+  // Puts the frames of the plan at `at`, in a form other than the plain one; returns their end.
+  StatusOr<std::byte*> PutStoredFrames(const GroupPlan& plan, StoredForm form, std::byte* at);
 
   struct Free {
     void operator()(std::byte* pointer) const;
   };
   std::unique_ptr<std::byte, Free> buffer_;
   uint64_t buffer_bytes_ = 0;
+  std::optional<MerkleHasher> hasher_;  // Made when there is a leaf to make.
 };
 
 }  // namespace clustor

@@ -112,9 +112,10 @@ StatusOr<BlockOutcome> BlockReader::Next(const ChainEnd& before, BlockView* bloc
     *why = "a block does not follow the one before it";
     return BlockOutcome::kBrokenChain;
   }
-  reason = decoder_.Decode(form_, block->plaintext, &block->frames);
-  if (reason != nullptr) {
-    *why = reason;
+  const StatusOr<const char*> wrong = decoder_.Decode(form_, block->plaintext, &block->frames);
+  if (!wrong.ok()) return wrong.status();
+  if (*wrong != nullptr) {
+    *why = *wrong;
     return BlockOutcome::kBadContent;
   }
   block->offset = offset_;

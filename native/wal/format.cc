@@ -23,8 +23,8 @@ static_assert(kPartitionOffset + kPartitionBytesMax <= kSegmentCrcOffset);
 Status Corrupt(const char* why) { return Status(StatusCode::kLogCorrupt, why); }
 
 Status CheckSegmentHeader(const SegmentHeader& header, uint32_t crypto_block_bytes) {
-  if (header.encoding > kEncodingJson || header.cipher != 0 || header.merkle_leaves ||
-      header.mac_epoch != 0 || crypto_block_bytes != kCryptoBlockBytes) {
+  if (header.encoding > kEncodingJson || header.cipher != 0 || header.mac_epoch != 0 ||
+      crypto_block_bytes != kCryptoBlockBytes) {
     return Status(StatusCode::kFormatNewer,
                   "the segment is encoded or encrypted in a way that this version cannot read");
   }

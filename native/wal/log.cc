@@ -15,6 +15,7 @@ namespace {
 
 SegmentHeader PatternOf(const LogOptions& options, const LogIdentity& identity) {
   SegmentHeader pattern;
+  pattern.merkle_leaves = options.merkle_leaves;
   pattern.encoding = options.encoding == LogEncoding::kJson ? kEncodingJson : kEncodingBinary;
   pattern.block_alignment = options.block_alignment;
   pattern.segment_bytes = options.segment_bytes_max;
@@ -38,6 +39,8 @@ class Log::Impl {
   Status Open();
   uint64_t Submit(Write write);
   StatusOr<FrameRead> Read(uint64_t first_index, uint64_t last_index, uint64_t bytes_max) const;
+  StatusOr<EntryProof> Prove(uint64_t index) const;
+  StatusOr<SegmentRoot> MerkleRoot(uint64_t segment_seq) const;
   Status TruncatePrefix(uint64_t before);
   LogStats Stats() const { return committer_->Stats(); }
   Status Close() EXCLUDES(close_mutex_);
@@ -78,18 +81,12 @@ Status Log::Impl::Open() {
   report_.scan_ns = env_->MonotonicNs() - start_ns;
   if (scan->ledger) RETURN_IF_ERROR(CheckLedgerCodec(*scan->ledger));
   RETURN_IF_ERROR(scan->verdict);
-  const auto threads =
-      pool_ == nullptr ? DurableWriter::Threads::kNone : DurableWriter::Threads::kCompanion;
-  committer_ = std::make_unique<Committer>(env_, paths_, options_, PatternOf(options_, *identity),
-                                           threads, sink_);
+  committer_ =
+      std::make_unique<Committer>(env_, paths_, options_, PatternOf(options_, *identity), sink_);
   RETURN_IF_ERROR(Recover(env_, paths_, &*scan, committer_.get(), &report_));
   const MutexLock hold(&close_mutex_);
   lock_ = std::move(*lock);
   open_.store(true, std::memory_order_release);
-  // What was found and not confirmed yet.
-  if (pool_ != nullptr && committer_->maintenance_due_ns() != 0) {
-    pool_->ScheduleMaintenance(committer_.get());
-  }
   return Status::Ok();
 }
 
@@ -125,6 +122,20 @@ StatusOr<FrameRead> Log::Impl::Read(uint64_t first_index, uint64_t last_index,
   return ReadEntries(env_, paths_, *committer_->catalog(), first_index, last_index, bytes_max);
 }
 
+StatusOr<EntryProof> Log::Impl::Prove(uint64_t index) const {
+  if (!open_.load(std::memory_order_acquire)) {
+    return Status(StatusCode::kClosed, "the log is closed");
+  }
+  return ProveEntry(env_, paths_, *committer_->catalog(), index);
+}
+
+StatusOr<SegmentRoot> Log::Impl::MerkleRoot(uint64_t segment_seq) const {
+  if (!open_.load(std::memory_order_acquire)) {
+    return Status(StatusCode::kClosed, "the log is closed");
+  }
+  return RootOfSegment(env_, paths_, *committer_->catalog(), segment_seq);
+}
+
 Status Log::Impl::TruncatePrefix(uint64_t before) {
   if (!open_.load(std::memory_order_acquire)) {
     return Status(StatusCode::kClosed, "the log is closed");
@@ -145,7 +156,6 @@ Status Log::Impl::Close() {
     // The pool lets go of the log before this thread commits what is left.
     while (committer_->Step()) {
     }
-    committer_->Finish();
     open_.store(false, std::memory_order_release);
     lock_.reset();
   }
@@ -155,8 +165,7 @@ Status Log::Impl::Close() {
 bool Log::Impl::Pump() {
   const bool was_empty = committer_->queue()->IsEmpty();
   committer_->Step();
-  if (committer_->RunMaintenanceStep() || !was_empty) return true;
-  return committer_->ConfirmNow();
+  return committer_->RunMaintenanceStep() || !was_empty;
 }
 
 Log::Log(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -188,6 +197,12 @@ uint64_t Log::Submit(Write write) { return impl_->Submit(std::move(write)); }
 
 StatusOr<FrameRead> Log::Read(uint64_t first_index, uint64_t last_index, uint64_t bytes_max) {
   return impl_->Read(first_index, last_index, bytes_max);
+}
+
+StatusOr<EntryProof> Log::Prove(uint64_t index) { return impl_->Prove(index); }
+
+StatusOr<SegmentRoot> Log::MerkleRoot(uint64_t segment_seq) {
+  return impl_->MerkleRoot(segment_seq);
 }
 
 Status Log::TruncatePrefix(uint64_t before) { return impl_->TruncatePrefix(before); }

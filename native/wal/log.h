@@ -22,6 +22,7 @@
 #include "wal/frame.h"
 #include "wal/hard_state.h"
 #include "wal/options.h"
+#include "wal/prove.h"
 #include "wal/stats.h"
 
 namespace clustor {
@@ -124,6 +125,15 @@ class Log {
   // Errors: kIndexCompacted below first_index(), kIndexOutOfRange above the last durable entry,
   // kLogCorrupt (segment, offset) when the bytes no longer verify.
   StatusOr<FrameRead> Read(uint64_t first_index, uint64_t last_index, uint64_t bytes_max);
+
+  // Proves that the entry is part of its segment: with the leaf, path and root of the tree over the
+  // entries of that segment that are live and durable at this moment. Reads the whole segment.
+  // Errors: as Read, and kCryptoUnavailable.
+  StatusOr<EntryProof> Prove(uint64_t index);
+  // The root of that tree for any segment; that of a sealed segment only changes when a truncation
+  // reaches into it. Errors: kIndexOutOfRange when the log has no such segment, kLogCorrupt,
+  // kCryptoUnavailable.
+  StatusOr<SegmentRoot> MerkleRoot(uint64_t segment_seq);
 
   // Removes whole segments whose entries all lie below `before`; durable on return. Entries of a
   // segment that is only partly below stay readable.

@@ -7,6 +7,7 @@
 
 #include "wal/format.h"
 #include "wal/identity.h"
+#include "wal/merkle.h"
 #include "wal/scan.h"
 
 namespace clustor {
@@ -108,6 +109,8 @@ Status CheckOptions(const LogOptions& options) {
   if (options.ledger_bytes_max < kLedgerBytesMin || options.ledger_bytes_max > kLedgerBytesMax) {
     return Invalid("ledger_bytes_max must be from 16 KiB to 1 GiB");
   }
+  // Found out here rather than by the first write.
+  if (options.merkle_leaves) RETURN_IF_ERROR(MerkleHasher::Create().status());
   if (options.group_bytes_max == 0 || options.group_writes_max == 0) {
     return Invalid("group_bytes_max and group_writes_max must not be 0");
   }

@@ -10,7 +10,7 @@
 
 namespace clustor {
 
-// Errors: kInvalidArgument naming the option.
+// Errors: kInvalidArgument naming the option; kCryptoUnavailable when an option needs it.
 Status CheckOptions(const LogOptions& options);
 
 // Refuses directories, or places for them, whose file system cannot keep the log's promise; changes

@@ -16,9 +16,9 @@ Status StepReader::Read(const ReadStep& step, BlockView* block) {
   if (block->header.segment_seq != step.segment_seq) {
     return Corrupt(step, "the block belongs to another segment");
   }
-  why = decoder_.Decode(step.form, block->plaintext, &block->frames);
-  if (why != nullptr) return Corrupt(step, why);
-  return Status::Ok();
+  const StatusOr<const char*> wrong = decoder_.Decode(step.form, block->plaintext, &block->frames);
+  if (!wrong.ok()) return wrong.status();
+  return *wrong == nullptr ? Status::Ok() : Corrupt(step, *wrong);
 }
 
 Status StepReader::Corrupt(const ReadStep& step, const char* why) const {

@@ -57,14 +57,25 @@ const char* ReadStoredFrame(StoredForm form, std::span<const std::byte> bytes, S
   return nullptr;
 }
 
-// Writes the binary frame of a stored one. A binary frame is never longer than its stored form.
+// The binary frame around a body; returns its bytes.
+size_t PutBinaryFrame(std::byte* to, const StoredFrame& frame) {
+  std::memcpy(to, frame.bytes.data(), kFrameHeaderBytes);
+  Store32(to + 8, kFrameTrailerBytes);
+  std::memcpy(to + kFrameHeaderBytes, frame.body.data(), frame.body.size());
+  const size_t covered = kFrameHeaderBytes + frame.body.size();
+  Store32(to + covered, Crc32c({to, covered}));
+  return covered + kFrameTrailerBytes;
+}
+
+// Writes the binary frame of a stored one. It is never longer than the stored one.
 const char* DecodeStoredFrame(StoredForm form, const StoredFrame& frame, std::byte* to,
                               size_t* frame_bytes) {
-  if (form.json) {
-    return (frame.flags & kFrameFlagState) != 0 ? DecodeJsonState(frame.body, to, frame_bytes)
-                                                : DecodeJsonEntry(frame.body, to, frame_bytes);
+  if (!form.json) {
+    *frame_bytes = PutBinaryFrame(to, frame);
+    return nullptr;
   }
-  return "a frame has an impossible trailer length";
+  return (frame.flags & kFrameFlagState) != 0 ? DecodeJsonState(frame.body, to, frame_bytes)
+                                              : DecodeJsonEntry(frame.body, to, frame_bytes);
 }
 
 }  // namespace
@@ -84,7 +95,8 @@ uint64_t StoredBytesMax(StoredForm form, uint64_t frame_bytes, uint64_t entry_co
   return binary + frame_bytes / 3 + entry_count * kJsonEntryBytesMax;
 }
 
-size_t EncodeStoredFrame(std::byte* to, StoredForm form, std::span<const std::byte> frame) {
+size_t EncodeStoredFrame(std::byte* to, StoredForm form, std::span<const std::byte> frame,
+                         MerkleHasher* hasher) {
   const size_t body_bytes = frame.size() - kFrameHeaderBytes - kFrameTrailerBytes;
   const std::span<const std::byte> body = frame.subspan(kFrameHeaderBytes, body_bytes);
   std::byte* stored_body = to + kFrameHeaderBytes;
@@ -96,28 +108,51 @@ size_t EncodeStoredFrame(std::byte* to, StoredForm form, std::span<const std::by
     stored_bytes =
         is_state ? EncodeJsonState(stored_body, body) : EncodeJsonEntry(stored_body, body);
   }
-  return FinishStoredFrame(to, form, frame, stored_bytes);
+  const size_t bytes = FinishStoredFrame(to, form, frame, stored_bytes);
+  if (!form.merkle_leaves) return bytes;
+  const MerkleHash leaf = hasher->Leaf(frame);
+  std::memcpy(to + bytes - leaf.size(), leaf.data(), leaf.size());
+  return bytes;
 }
 
 size_t StoredFrameBytesAt(std::span<const std::byte> bytes) {
   return kFrameHeaderBytes + size_t{Load32(bytes.data() + 4)} + Load32(bytes.data() + 8);
 }
 
-const char* StoredFrameDecoder::Decode(StoredForm form, std::span<const std::byte> stored,
-                                       std::span<const std::byte>* frames) {
+StatusOr<const char*> StoredFrameDecoder::Decode(StoredForm form, std::span<const std::byte> stored,
+                                                 std::span<const std::byte>* frames) {
   if (form.IsPlain()) {
     *frames = stored;
     return nullptr;
   }
+  if (form.merkle_leaves && !hasher_) {
+    StatusOr<MerkleHasher> hasher = MerkleHasher::Create();
+    if (!hasher.ok()) return hasher.status();
+    hasher_ = std::move(*hasher);
+  }
+  const char* why = DecodeAll(form, stored, frames);
+  if (hasher_) RETURN_IF_ERROR(hasher_->status());
+  return why;
+}
+
+const char* StoredFrameDecoder::DecodeAll(StoredForm form, std::span<const std::byte> stored,
+                                          std::span<const std::byte>* frames) {
   if (frames_.size() < stored.size()) frames_.resize(stored.size());
   size_t at = 0;
   while (!stored.empty()) {
     StoredFrame frame;
     const char* why = ReadStoredFrame(form, stored, &frame);
     if (why != nullptr) return why;
+    std::byte* to = frames_.data() + at;
     size_t frame_bytes = 0;
-    why = DecodeStoredFrame(form, frame, frames_.data() + at, &frame_bytes);
+    why = DecodeStoredFrame(form, frame, to, &frame_bytes);
     if (why != nullptr) return why;
+    if (form.merkle_leaves) {
+      const MerkleHash leaf = hasher_->Leaf({to, frame_bytes});
+      if (std::memcmp(leaf.data(), frame.bytes.last(leaf.size()).data(), leaf.size()) != 0) {
+        return "the Merkle leaf of a frame does not hold";
+      }
+    }
     at += frame_bytes;
     stored = stored.subspan(frame.bytes.size());
   }

@@ -6,10 +6,13 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
+#include "base/status.h"
 #include "wal/format.h"
+#include "wal/merkle.h"
 
 namespace clustor {
 
@@ -25,8 +28,10 @@ constexpr uint64_t BlockOverheadBytesMax(StoredForm form) {
 }
 
 // Writes a binary frame, of an entry or a state record, in its stored form and returns its bytes.
-// REQUIRES: the frame verifies; `to` has room for them (StoredEntryBytes).
-size_t EncodeStoredFrame(std::byte* to, StoredForm form, std::span<const std::byte> frame);
+// hasher: for a form with leaves, else null. REQUIRES: the frame verifies; `to` has room for them
+// (StoredEntryBytes).
+size_t EncodeStoredFrame(std::byte* to, StoredForm form, std::span<const std::byte> frame,
+                         MerkleHasher* hasher);
 
 // Bytes of the stored frame that begins at bytes[0]. REQUIRES: it verified as part of a block.
 size_t StoredFrameBytesAt(std::span<const std::byte> bytes);
@@ -34,15 +39,19 @@ size_t StoredFrameBytesAt(std::span<const std::byte> bytes);
 // Turns the frames of a block back into binary ones.
 class StoredFrameDecoder {
  public:
-  // Nullptr on success; else what is wrong. Accepts exactly the bytes that the encoder makes: every
-  // length, checksum, digit and leaf is checked. *frames is `stored` itself when the form is plain
+  // Nullptr when the bytes are what the encoder makes; else what is wrong with them: every length,
+  // checksum, digit and leaf is checked. *frames is `stored` itself when the form is plain
   // (FrameReader checks those), else it is valid until the next Decode. Allocates at most the bytes
-  // of `stored`.
-  const char* Decode(StoredForm form, std::span<const std::byte> stored,
-                     std::span<const std::byte>* frames);
+  // of `stored`. Errors: kCryptoUnavailable and kOutOfMemory when leaves cannot be checked.
+  StatusOr<const char*> Decode(StoredForm form, std::span<const std::byte> stored,
+                               std::span<const std::byte>* frames);
 
  private:
+  const char* DecodeAll(StoredForm form, std::span<const std::byte> stored,
+                        std::span<const std::byte>* frames);
+
   std::vector<std::byte> frames_;
+  std::optional<MerkleHasher> hasher_;  // Made when there is a leaf to check.
 };
 
 }  // namespace clustor
