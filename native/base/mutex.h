@@ -3,6 +3,9 @@
 #pragma once
 
 #include <pthread.h>
+#include <time.h>
+
+#include <cstdint>
 
 #if defined(__clang__)
 #define CLUSTOR_ANNOTATION(x) __attribute__((x))
@@ -46,7 +49,6 @@ class SCOPED_CAPABILITY MutexLock {
   Mutex* const mutex_;
 };
 
-// No timed wait: pthread_condattr_setclock would raise the C library the binary needs.
 class CondVar {
  public:
   CondVar() { pthread_cond_init(&condition_, nullptr); }
@@ -56,6 +58,17 @@ class CondVar {
 
   // May return without a signal: wait in a loop.
   void Wait(Mutex* mutex) REQUIRES(mutex) { pthread_cond_wait(&condition_, &mutex->mutex_); }
+  // The same, for about so long at most. Measured by the wall clock, for pthread_condattr_setclock
+  // would raise the C library the binary needs: a clock that is put back meanwhile prolongs the
+  // wait by as much.
+  void WaitFor(Mutex* mutex, uint64_t nanoseconds) REQUIRES(mutex) {
+    timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    const uint64_t fraction = static_cast<uint64_t>(until.tv_nsec) + nanoseconds;
+    until.tv_sec += static_cast<time_t>(fraction / 1'000'000'000);
+    until.tv_nsec = static_cast<long>(fraction % 1'000'000'000);
+    pthread_cond_timedwait(&condition_, &mutex->mutex_, &until);
+  }
   void Signal() { pthread_cond_signal(&condition_); }
   void Broadcast() { pthread_cond_broadcast(&condition_); }
 

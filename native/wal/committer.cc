@@ -24,7 +24,7 @@ PlanLimits PlanLimitsOf(const LogOptions& options, StoredForm form) {
 }  // namespace
 
 Committer::Committer(Env* env, LogPaths paths, const LogOptions& options, SegmentHeader pattern,
-                     CompletionSink* sink)
+                     DurableWriter::Threads threads, CompletionSink* sink)
     : env_(env),
       paths_(paths),
       group_limits_(GroupLimitsOf(options)),
@@ -33,7 +33,8 @@ Committer::Committer(Env* env, LogPaths paths, const LogOptions& options, Segmen
       sink_(sink),
       spares_(env, paths, options.segment_bytes_max),
       ledger_(env, paths, options),
-      tail_(env, paths, std::move(pattern), &spares_) {}
+      tail_(env, paths, std::move(pattern), &spares_),
+      writer_(env, options, threads, &tail_, &ledger_, &sync_watch_) {}
 
 Status Committer::Start(CommitterStart start) {
   const MutexLock lock(&commit_mutex_);
@@ -120,14 +121,14 @@ Status Committer::Execute(GroupPlan* plan, StageTimes* times) {
   times->encoded = env_->MonotonicNs();
   const Proof proof = {chain_.block + 1, tail_.segment_seq(), plan->last_index, plan->last_term,
                        plan->entry_count > 0};
-  RETURN_IF_ERROR(WriteAndProve(built_, proof, times));
+  RETURN_IF_ERROR(writer_.Write(built_, proof, times));
   Publish(*plan, built_);
   return Status::Ok();
 }
 
 // Everything that may need space from the file system happens here, before a byte is written.
 Status Committer::EnsureRoom(GroupPlan* plan) {
-  RETURN_IF_ERROR(ledger_.EnsureRoom());
+  RETURN_IF_ERROR(writer_.EnsureRoom());
   const uint64_t block_bytes = BlockBuilder::BytesMax(*plan, tail_.block_alignment(), tail_.form());
   if (!tail_.HasRoom(block_bytes)) {
     bool late = false;
@@ -140,36 +141,6 @@ Status Committer::EnsureRoom(GroupPlan* plan) {
   // The first block of a segment repeats the hard state, so that older segments can go.
   if (tail_.IsEmpty() && !plan->hard_state) plan->hard_state = end_.hard_state;
   return Status::Ok();
-}
-
-// W1: the order of docs/wal-format.md, section 7. A failed sync is never tried again (W2).
-Status Committer::WriteAndProve(const BuiltBlock& block, const Proof& proof, StageTimes* times) {
-  Status status = tail_.Write(block.bytes);
-  if (!status.ok()) return Undo(std::move(status), block.bytes.size(), false);
-  times->written = env_->MonotonicNs();
-  sync_watch_.Begin(times->written);
-  status = tail_.Sync();
-  if (!status.ok()) return Poisoned(status);
-  times->synced = env_->MonotonicNs();
-  status = ledger_.WriteProof(proof);
-  if (!status.ok()) return Undo(std::move(status), block.bytes.size(), true);
-  sync_watch_.Begin(times->synced);
-  status = ledger_.Sync();
-  if (!status.ok()) return Poisoned(status);
-  times->proven = env_->MonotonicNs();
-  return Status::Ok();
-}
-
-// Takes back a write that met a shortage, proof first: no proof may outlive its block (W5).
-Status Committer::Undo(Status why, uint64_t block_bytes, bool proof_written) {
-  if (!why.IsShortage()) return Poisoned(why);
-  if (proof_written) {
-    const Status undone = ledger_.Rollback();
-    if (!undone.ok()) return Poisoned(undone);
-  }
-  const Status undone = tail_.Rollback(block_bytes);
-  if (!undone.ok()) return Poisoned(undone);
-  return why;
 }
 
 void Committer::Publish(const GroupPlan& plan, const BuiltBlock& block) {
@@ -207,7 +178,7 @@ void Committer::Count(const Group& group, const GroupPlan& plan, const BuiltBloc
     AddSample(&stages->ledger, times.proven - times.synced);
     ++stats_.blocks;
     ++stats_.segment_syncs;
-    ++stats_.ledger_syncs;
+    if (writer_.SyncsLedger()) ++stats_.ledger_syncs;
     stats_.sync_stalls += (times.synced - times.written > stall_ns_ ? 1u : 0u) +
                           (times.proven - times.synced > stall_ns_ ? 1u : 0u);
     stats_.bytes_written += block.bytes.size();
@@ -227,6 +198,9 @@ void Committer::NoteState() {
   stats_.tail_offset = tail_.offset();
   stats_.ledger_bytes = ledger_.used_bytes();
   stats_.ledger_switches = ledger_.switches();
+  stats_.ledger_syncs += writer_.confirms() - stats_.confirms;
+  stats_.confirms = writer_.confirms();
+  unconfirmed_since_ns_ = writer_.UnconfirmedSinceNs();
   stats_.poisoned = !poison_.ok();
   if (stats_.poisoned) stats_.poison = poison_;
 }
@@ -238,14 +212,42 @@ void Committer::UpdateMaintenance() {
   wants_ledger_.store(ledger_.WantsNext(), std::memory_order_relaxed);
   wants_maintenance_.store(poison_.ok() && (wants_spare || ledger_.WantsNext()),
                            std::memory_order_release);
+  SetMaintenanceDue(poison_.ok() ? writer_.ConfirmDueNs() : 0);
 }
 
 bool Committer::RunMaintenanceStep() {
+  if (maintenance_due_ns() != 0) ConfirmDueBy(env_->MonotonicNs());
   if (!wants_maintenance_.exchange(false, std::memory_order_acq_rel)) return false;
   const uint64_t spare_seq = next_spare_seq_.load(std::memory_order_relaxed);
   if (spare_seq != 0) spares_.Prepare(spare_seq, &cancelled_);
   if (wants_ledger_.load(std::memory_order_relaxed)) ledger_.PrepareNext(&cancelled_);
   return true;
+}
+
+bool Committer::ConfirmNow() { return ConfirmDueBy(UINT64_MAX); }
+
+bool Committer::ConfirmDueBy(uint64_t now_ns) {
+  const MutexLock lock(&commit_mutex_);
+  const uint64_t due_ns = writer_.ConfirmDueNs();
+  if (!poison_.ok() || due_ns == 0 || due_ns > now_ns) return false;
+  const Status confirmed = Confirm();
+  UpdateMaintenance();
+  return confirmed.ok();
+}
+
+// A shortage is no failure of the log: what it could not confirm is durable, and confirmed later.
+Status Committer::Confirm() {
+  const WatchedSync watched(env_, &sync_watch_);
+  Status confirmed = writer_.Confirm();
+  if (!confirmed.ok() && !confirmed.IsShortage()) poison_ = confirmed;
+  NoteState();
+  return confirmed;
+}
+
+void Committer::Finish() {
+  ConfirmNow();
+  const MutexLock lock(&commit_mutex_);
+  writer_.Stop();
 }
 
 Status Committer::TruncatePrefix(uint64_t before) {
@@ -257,6 +259,8 @@ Status Committer::TruncatePrefix(uint64_t before) {
     removable = catalog_.RemovableSegments(before, end_segment_);
     if (removable.empty()) return Status::Ok();
     const LogPrefix prefix = {removable.back() + 1, catalog_.FirstIndexWithout(removable.size())};
+    // The segments that go are followed by one whose end is proven.
+    RETURN_IF_ERROR(Confirm());
     const WatchedSync watched(env_, &sync_watch_);
     Status recorded = ledger_.RecordPrefix(prefix);
     if (!recorded.ok()) {
@@ -277,11 +281,17 @@ Status Committer::TruncatePrefix(uint64_t before) {
 
 LogStats Committer::Stats() const {
   LogStats stats;
+  uint64_t unconfirmed_since_ns = 0;
   {
     const MutexLock lock(&stats_mutex_);
     stats = stats_;
+    unconfirmed_since_ns = unconfirmed_since_ns_;
   }
-  stats.sync_in_flight_ns = sync_watch_.AgeNs(env_->MonotonicNs());
+  const uint64_t now_ns = env_->MonotonicNs();
+  if (unconfirmed_since_ns != 0 && now_ns > unconfirmed_since_ns) {
+    stats.unconfirmed_ns = now_ns - unconfirmed_since_ns;
+  }
+  stats.sync_in_flight_ns = sync_watch_.AgeNs(now_ns);
   stats.first_index = catalog_.first_index();
   stats.segments = catalog_.segments();
   stats.segment_bytes = catalog_.file_bytes();

@@ -16,6 +16,7 @@
 #include "wal/block_builder.h"
 #include "wal/catalog.h"
 #include "wal/committer_pool.h"
+#include "wal/durable_writer.h"
 #include "wal/group_plan.h"
 #include "wal/ledger.h"
 #include "wal/log.h"
@@ -36,8 +37,9 @@ struct CommitterStart {
 
 class Committer final : public CommitTask {
  public:
+  // threads: whether it may start one of its own.
   Committer(Env* env, LogPaths paths, const LogOptions& options, SegmentHeader pattern,
-            CompletionSink* sink);
+            DurableWriter::Threads threads, CompletionSink* sink);
 
   // For recovery, before the first Step.
   Ledger* ledger() { return &ledger_; }
@@ -51,8 +53,13 @@ class Committer final : public CommitTask {
   // Commits one group; true when more writes wait. One thread at a time.
   bool Step() EXCLUDES(commit_mutex_);
   bool RunCommitStep() override { return Step(); }
-  // Makes a spare segment or the next ledger when one is wanted; true when it did something.
+  // Makes a spare segment or the next ledger when one is wanted, and confirms the newest block when
+  // that is due; true when it made something.
   bool RunMaintenanceStep() override;
+  // Confirms the newest block, due or not; true when there was something to confirm.
+  bool ConfirmNow() EXCLUDES(commit_mutex_);
+  // After the last Step: confirms and ends the thread of the writer.
+  void Finish() EXCLUDES(commit_mutex_);
   bool WantsMaintenance() const { return wants_maintenance_.load(std::memory_order_acquire); }
   void CancelMaintenance() { cancelled_.store(true, std::memory_order_relaxed); }
 
@@ -61,18 +68,14 @@ class Committer final : public CommitTask {
 
  private:
   using Group = std::vector<QueuedWrite>;
-  struct StageTimes {
-    uint64_t start = 0, encoded = 0, written = 0, synced = 0, proven = 0;
-  };
 
   std::optional<Completion> CommitGroup(Group* group) REQUIRES(commit_mutex_);
   std::optional<Completion> RefuseFirst(Group* group, Status why) REQUIRES(commit_mutex_);
   Completion FailAll(const Group& group, Status why) REQUIRES(commit_mutex_);
   Status Execute(GroupPlan* plan, StageTimes* times) REQUIRES(commit_mutex_);
   Status EnsureRoom(GroupPlan* plan) REQUIRES(commit_mutex_);
-  Status WriteAndProve(const BuiltBlock& block, const Proof& proof, StageTimes* times)
-      REQUIRES(commit_mutex_);
-  Status Undo(Status why, uint64_t block_bytes, bool proof_written) REQUIRES(commit_mutex_);
+  bool ConfirmDueBy(uint64_t now_ns) EXCLUDES(commit_mutex_);
+  Status Confirm() REQUIRES(commit_mutex_);
   void Publish(const GroupPlan& plan, const BuiltBlock& block) REQUIRES(commit_mutex_);
   void Count(const Group& group, const GroupPlan& plan, const BuiltBlock& block,
              const StageTimes& times) REQUIRES(commit_mutex_);
@@ -95,8 +98,9 @@ class Committer final : public CommitTask {
   SyncWatch sync_watch_;
 
   Mutex commit_mutex_;
-  Ledger ledger_;     // Guarded by commit_mutex_, except PrepareNext.
-  SegmentTail tail_;  // Guarded by commit_mutex_.
+  Ledger ledger_;         // Guarded by commit_mutex_, except PrepareNext.
+  SegmentTail tail_;      // Guarded by commit_mutex_.
+  DurableWriter writer_;  // Guarded by commit_mutex_.
   BlockBuilder builder_ GUARDED_BY(commit_mutex_);
   BuiltBlock built_ GUARDED_BY(commit_mutex_);
   LogEnd end_ GUARDED_BY(commit_mutex_);
@@ -115,6 +119,7 @@ class Committer final : public CommitTask {
 
   mutable Mutex stats_mutex_;
   LogStats stats_ GUARDED_BY(stats_mutex_);
+  uint64_t unconfirmed_since_ns_ GUARDED_BY(stats_mutex_) = 0;
 };
 
 }  // namespace clustor

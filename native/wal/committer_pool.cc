@@ -1,56 +1,17 @@
 #include "wal/committer_pool.h"
 
-#include <sched.h>
-#include <time.h>
-
 #include <algorithm>
 #include <atomic>
 #include <deque>
+#include <set>
+#include <utility>
 #include <vector>
 
 #include "base/mutex.h"
+#include "os/spin.h"
 #include "os/thread.h"
 
 namespace clustor {
-
-namespace {
-
-uint64_t NowNs() {
-  timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return static_cast<uint64_t>(now.tv_sec) * 1'000'000'000ull + static_cast<uint64_t>(now.tv_nsec);
-}
-
-void Relax() {
-#if defined(__x86_64__)
-  __builtin_ia32_pause();
-#elif defined(__aarch64__)
-  __asm__ volatile("yield");
-#endif
-}
-
-// Decides whether a worker polls before it sleeps: only while work keeps arriving sooner than a
-// wake-up would take to pay for itself.
-class SpinPolicy {
- public:
-  explicit SpinPolicy(uint64_t spin_ns_max) : spin_ns_max_(spin_ns_max) {}
-
-  bool ShouldSpin() const { return credit_ > 0; }
-  uint64_t spin_ns_max() const { return spin_ns_max_; }
-  void SpinPaidOff() { credit_ = std::min(credit_ + 1, kCreditMax); }
-  void SpinWasted() { --credit_; }
-  // Sleeping ended after so long: a short sleep says that a spin would have caught the work.
-  void Slept(uint64_t nanoseconds) {
-    if (nanoseconds < 4 * spin_ns_max_) credit_ = std::min(credit_ + 1, kCreditMax);
-  }
-
- private:
-  static constexpr int kCreditMax = 8;
-  const uint64_t spin_ns_max_;
-  int credit_ = 0;
-};
-
-}  // namespace
 
 class CommitterPool::Impl {
  public:
@@ -70,6 +31,10 @@ class CommitterPool::Impl {
   CommitTask* TakeWork(SpinPolicy* spin) EXCLUDES(mutex_);
   bool SpinForWork(const SpinPolicy& spin);
   void EnsureWorker() REQUIRES(mutex_);
+  void QueueMaintenance(CommitTask* task) REQUIRES(mutex_);
+  void SetTimer(CommitTask* task) REQUIRES(mutex_);
+  void QueueDueTimers() REQUIRES(mutex_);
+  void WaitForMaintenance() REQUIRES(mutex_);
 
   const CommitterPoolOptions options_;
 
@@ -79,6 +44,7 @@ class CommitterPool::Impl {
   CondVar idle_;         // A task stopped running.
   std::deque<CommitTask*> ready_ GUARDED_BY(mutex_);
   std::deque<CommitTask*> maintenance_ready_ GUARDED_BY(mutex_);
+  std::set<std::pair<uint64_t, CommitTask*>> timers_ GUARDED_BY(mutex_);  // By timer_ns_.
   std::vector<Thread> threads_;
   Thread maintenance_thread_;
   uint32_t threads_started_ GUARDED_BY(mutex_) = 0;
@@ -127,6 +93,10 @@ void CommitterPool::Impl::Schedule(CommitTask* task) {
 
 void CommitterPool::Impl::ScheduleMaintenance(CommitTask* task) {
   const MutexLock lock(&mutex_);
+  QueueMaintenance(task);
+}
+
+void CommitterPool::Impl::QueueMaintenance(CommitTask* task) {
   if (task->maintenance_queued_) return;
   task->maintenance_queued_ = true;
   if (task->maintenance_running_) return;
@@ -135,6 +105,29 @@ void CommitterPool::Impl::ScheduleMaintenance(CommitTask* task) {
     maintenance_started_ = maintenance_thread_.Start(MaintenanceMain, this);
   }
   maintenance_.Signal();
+}
+
+// A timer that is set stays: when it goes off too early, the step sees that and asks for another.
+void CommitterPool::Impl::SetTimer(CommitTask* task) {
+  const uint64_t due_ns = task->maintenance_due_ns();
+  if (due_ns == 0 || task->timer_ns_ != 0) return;
+  task->timer_ns_ = due_ns;
+  timers_.insert({due_ns, task});
+  if (!maintenance_started_) {
+    maintenance_started_ = maintenance_thread_.Start(MaintenanceMain, this);
+  }
+  if (timers_.begin()->second == task) maintenance_.Signal();
+}
+
+void CommitterPool::Impl::QueueDueTimers() {
+  if (timers_.empty()) return;
+  const uint64_t now_ns = MonotonicNowNs();
+  while (!timers_.empty() && timers_.begin()->first <= now_ns) {
+    CommitTask* task = timers_.begin()->second;
+    timers_.erase(timers_.begin());
+    task->timer_ns_ = 0;
+    QueueMaintenance(task);
+  }
 }
 
 void CommitterPool::Impl::Remove(CommitTask* task) {
@@ -153,6 +146,8 @@ void CommitterPool::Impl::Remove(CommitTask* task) {
     queue->erase(std::remove(queue->begin(), queue->end(), task), queue->end());
   }
   ready_count_.store(static_cast<uint32_t>(ready_.size()), std::memory_order_release);
+  if (task->timer_ns_ != 0) timers_.erase({task->timer_ns_, task});
+  task->timer_ns_ = 0;
   task->commit_queued_ = false;
   task->maintenance_queued_ = false;
 }
@@ -163,16 +158,8 @@ bool CommitterPool::Impl::SpinForWork(const SpinPolicy& spin) {
     spinning_.fetch_sub(1, std::memory_order_acq_rel);
     return false;
   }
-  const uint64_t until = NowNs() + spin.spin_ns_max();
-  bool found = false;
-  do {
-    for (int i = 0; i < 32 && !found; ++i) {
-      found = ready_count_.load(std::memory_order_acquire) > 0;
-      if (!found) Relax();
-    }
-    // Whoever else wants this processor gets it.
-    if (!found) sched_yield();
-  } while (!found && NowNs() < until);
+  const bool found = SpinUntil([this] { return ready_count_.load(std::memory_order_acquire) > 0; },
+                               spin.spin_ns_max());
   spinning_.fetch_sub(1, std::memory_order_acq_rel);
   return found;
 }
@@ -188,9 +175,9 @@ CommitTask* CommitterPool::Impl::TakeWork(SpinPolicy* spin) {
   const MutexLock lock(&mutex_);
   while (ready_.empty() && !stopping_) {
     ++sleeping_;
-    const uint64_t asleep_since = NowNs();
+    const uint64_t asleep_since = MonotonicNowNs();
     work_.Wait(&mutex_);
-    spin->Slept(NowNs() - asleep_since);
+    spin->Slept(MonotonicNowNs() - asleep_since);
     --sleeping_;
   }
   if (stopping_) return nullptr;
@@ -215,6 +202,7 @@ void CommitterPool::Impl::Work() {
       ready_.push_back(task);
       ready_count_.store(static_cast<uint32_t>(ready_.size()), std::memory_order_release);
     }
+    SetTimer(task);
     idle_.Broadcast();
   }
 }
@@ -224,7 +212,7 @@ void CommitterPool::Impl::Maintain() {
     CommitTask* task;
     {
       const MutexLock lock(&mutex_);
-      while (maintenance_ready_.empty() && !stopping_) maintenance_.Wait(&mutex_);
+      WaitForMaintenance();
       if (stopping_) return;
       task = maintenance_ready_.front();
       maintenance_ready_.pop_front();
@@ -238,7 +226,22 @@ void CommitterPool::Impl::Maintain() {
       task->maintenance_queued_ = true;
       maintenance_ready_.push_back(task);
     }
+    SetTimer(task);
     idle_.Broadcast();
+  }
+}
+
+void CommitterPool::Impl::WaitForMaintenance() {
+  for (;;) {
+    QueueDueTimers();
+    if (!maintenance_ready_.empty() || stopping_) return;
+    if (timers_.empty()) {
+      maintenance_.Wait(&mutex_);
+    } else {
+      const uint64_t now_ns = MonotonicNowNs();
+      const uint64_t due_ns = timers_.begin()->first;
+      maintenance_.WaitFor(&mutex_, due_ns - std::min(now_ns, due_ns));
+    }
   }
 }
 

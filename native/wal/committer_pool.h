@@ -3,6 +3,7 @@
 // makes spare segments and removes files, off the hot path.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 
@@ -28,13 +29,28 @@ class CommitTask {
   // The same for background work; runs on the maintenance thread, beside commit steps.
   virtual bool RunMaintenanceStep() = 0;
 
+  // When a maintenance step is wanted although nobody schedules one, CLOCK_MONOTONIC nanoseconds;
+  // 0: never. It is looked at after every step and runs then or later.
+  uint64_t maintenance_due_ns() const {
+    return maintenance_due_ns_.load(std::memory_order_relaxed);
+  }
+
+ protected:
+  // From within a step.
+  void SetMaintenanceDue(uint64_t due_ns) {
+    maintenance_due_ns_.store(due_ns, std::memory_order_relaxed);
+  }
+
  private:
   friend class CommitterPool;
+  // Relaxed: who sets it takes the pool's mutex afterwards, before anybody acts on it.
+  std::atomic<uint64_t> maintenance_due_ns_{0};
   // Guarded by the pool's mutex.
   bool commit_queued_ = false;
   bool commit_running_ = false;
   bool maintenance_queued_ = false;
   bool maintenance_running_ = false;
+  uint64_t timer_ns_ = 0;  // When its timer goes off, 0: it has none.
 };
 
 class CommitterPool {

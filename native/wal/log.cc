@@ -81,12 +81,18 @@ Status Log::Impl::Open() {
   report_.scan_ns = env_->MonotonicNs() - start_ns;
   if (scan->ledger) RETURN_IF_ERROR(CheckLedgerCodec(*scan->ledger));
   RETURN_IF_ERROR(scan->verdict);
-  committer_ =
-      std::make_unique<Committer>(env_, paths_, options_, PatternOf(options_, *identity), sink_);
+  const auto threads =
+      pool_ == nullptr ? DurableWriter::Threads::kNone : DurableWriter::Threads::kCompanion;
+  committer_ = std::make_unique<Committer>(env_, paths_, options_, PatternOf(options_, *identity),
+                                           threads, sink_);
   RETURN_IF_ERROR(Recover(env_, paths_, &*scan, committer_.get(), &report_));
   const MutexLock hold(&close_mutex_);
   lock_ = std::move(*lock);
   open_.store(true, std::memory_order_release);
+  // What was found and not confirmed yet.
+  if (pool_ != nullptr && committer_->maintenance_due_ns() != 0) {
+    pool_->ScheduleMaintenance(committer_.get());
+  }
   return Status::Ok();
 }
 
@@ -156,6 +162,7 @@ Status Log::Impl::Close() {
     // The pool lets go of the log before this thread commits what is left.
     while (committer_->Step()) {
     }
+    committer_->Finish();
     open_.store(false, std::memory_order_release);
     lock_.reset();
   }
@@ -165,7 +172,8 @@ Status Log::Impl::Close() {
 bool Log::Impl::Pump() {
   const bool was_empty = committer_->queue()->IsEmpty();
   committer_->Step();
-  return committer_->RunMaintenanceStep() || !was_empty;
+  if (committer_->RunMaintenanceStep() || !was_empty) return true;
+  return committer_->ConfirmNow();
 }
 
 Log::Log(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
