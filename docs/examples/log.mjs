@@ -8,7 +8,13 @@ const given = process.argv[2]
 const directory = given ?? (await mkdtemp(join(tmpdir(), 'clustor-log-')))
 
 // Opening creates the log, or recovers what a crash left behind and says what it found.
-const { log, recovery } = await DurableLog.open({ directory, durability: 'group' })
+// Data to be thrown away may be in memory, as /tmp often is; a log that is to be kept is refused there.
+const unsafeFileSystem = given === undefined
+const { log, recovery } = await DurableLog.open({
+  directory,
+  durability: 'group',
+  unsafeFileSystem,
+})
 console.log(`${recovery.outcome}, ${recovery.lastIndex} entries`)
 
 // Resolved means durable: synced in its segment, recorded and synced in the ledger. Many at once share the syncs.

@@ -165,6 +165,10 @@ StatusOr<LogOptions> ToLogOptions(Napi::Object object) {
     return Status(StatusCode::kInvalidArgument, "durability must be strict or group");
   }
   options.durability = durability == "group" ? Durability::kGroup : Durability::kStrict;
+  const std::string encoding = TextProperty(object, "encoding", "binary");
+  options.encoding = encoding == "json" ? LogEncoding::kJson : LogEncoding::kBinary;
+  const std::string codec = TextProperty(object, "ledgerCodec", "binary");
+  options.ledger_codec = codec == "json" ? LedgerCodec::kJson : LedgerCodec::kBinary;
   options.segment_bytes_max = NumberProperty(object, "segmentBytes", options.segment_bytes_max);
   options.block_alignment =
       static_cast<uint32_t>(NumberProperty(object, "blockAlignmentBytes", options.block_alignment));
@@ -247,6 +251,7 @@ Napi::Object FromStats(Napi::Env env, const LogStats& stats) {
   SetCount(object, "lateSpares", stats.late_spares);
   SetCount(object, "ledgerSwitches", stats.ledger_switches);
   SetCount(object, "shortages", stats.shortages);
+  object.Set("syncInFlightMs", static_cast<double>(stats.sync_in_flight_ns) / 1e6);
   object.Set("poison", stats.poisoned ? ToJsError(env, stats.poison) : env.Null());
   object.Set("stages", FromStages(env, stats.stages));
   return object;

@@ -3,7 +3,8 @@ import { ClustorError } from '../base/errors.js'
 import { nearMiss } from './near-miss.js'
 import type { ConfigLayer } from './node-config.js'
 import { settingNames } from './node-config.js'
-import { environmentName, optionNames } from './options.js'
+import { aliasName, environmentName, optionNames } from './options.js'
+import type { OptionLayer } from './resolve.js'
 
 /** Reads the text of a configuration file: settings at the top, `[members.NAME]`, `[options]`.
  *  @param path only repeated in refusals, as `path:line`.
@@ -28,8 +29,9 @@ export function environmentLayer(
   environment: Readonly<Record<string, string | undefined>>,
 ): ConfigLayer {
   const settings = pick(settingNames, environment)
-  const options = pick(optionNames, environment)
-  const names = [...settingNames, ...optionNames].map(environmentName)
+  const aliases = aliasValues(environment)
+  const own = pick(optionNames, environment)
+  const names = [...[...settingNames, ...optionNames].map(environmentName), ...aliasVariables]
   for (const name of Object.keys(environment)) {
     if (!name.startsWith('CLUSTOR_') || names.includes(name) || ownVariables.includes(name))
       continue
@@ -41,8 +43,45 @@ export function environmentLayer(
     const message = `unknown environment variable ${name}; did you mean CLUSTOR_${meant}?`
     throw new ClustorError('ERR_INVALID_ARGUMENT', message, { fields: { variable: name } })
   }
-  return { source: environmentName, settings, options }
+  const source = (name: string): string =>
+    (name in own ? null : aliases.get(name)?.variable) ?? environmentName(name)
+  return { source, settings, options: { ...plainValues(aliases), ...own } }
 }
+
+/** The options that an environment names by their older variables (CLUSTOR_LOG_ENCODING, CLUSTOR_WAL_CODEC), and nothing
+ *  else: calls of JavaScript heed these where they name no value themselves. */
+export function aliasLayer(
+  environment: Readonly<Record<string, string | undefined>>,
+): OptionLayer & { readonly source: (name: string) => string } {
+  const aliases = aliasValues(environment)
+  return {
+    source: (name) => aliases.get(name)?.variable ?? environmentName(name),
+    values: plainValues(aliases),
+  }
+}
+
+interface AliasValue {
+  readonly variable: string
+  readonly value: string
+}
+
+const aliasVariables = optionNames.flatMap((name) => aliasName(name) ?? [])
+
+function aliasValues(
+  environment: Readonly<Record<string, string | undefined>>,
+): ReadonlyMap<string, AliasValue> {
+  const values = new Map<string, AliasValue>()
+  for (const name of optionNames) {
+    const variable = aliasName(name)
+    const value = variable === null ? undefined : environment[variable]
+    if (variable === null || value === undefined || value === '') continue
+    values.set(name, { variable, value: value.toLowerCase() })
+  }
+  return values
+}
+
+const plainValues = (aliases: ReadonlyMap<string, AliasValue>): Record<string, string> =>
+  Object.fromEntries([...aliases].map(([name, { value }]) => [name, value]))
 
 /** Variables that are ours without being an option of a node: the command reads them. */
 const ownVariables = ['CLUSTOR_ENDPOINTS', 'CLUSTOR_PARTITION']

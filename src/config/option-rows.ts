@@ -15,6 +15,8 @@ export interface ChoiceRow<Choice extends string = string, Group extends string 
   readonly group: Group
   readonly default: Choice
   readonly choices: readonly Choice[]
+  /** A variable that names the choice as well, in any case; older than the generated name, which wins over it. */
+  readonly alias: string | null
   readonly doc: string
 }
 
@@ -62,8 +64,9 @@ export function choice<const Choice extends string, const Group extends string>(
   initial: NoInfer<Choice>,
   choices: readonly Choice[],
   doc: string,
+  alias: string | null = null,
 ): ChoiceRow<Choice, Group> {
-  return { kind: 'choice', group, default: initial, choices, doc }
+  return { kind: 'choice', group, default: initial, choices, alias, doc }
 }
 
 /** On or off. */

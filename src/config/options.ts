@@ -1,4 +1,4 @@
-import type { ChoiceRow, NumberRow, SwitchRow } from './option-rows.js'
+import type { ChoiceRow, NumberRow, OptionRow, SwitchRow } from './option-rows.js'
 import { bytes, choice, count, milliseconds, switched } from './option-rows.js'
 
 const KiB = 1024
@@ -27,6 +27,20 @@ export const optionTable = {
     'ordered',
     ['ordered'],
     'Order of segment sync and ledger sync: ordered syncs the ledger after the segment.',
+  ),
+  encoding: choice(
+    'log',
+    'binary',
+    ['binary', 'json'],
+    'How new segments hold entries; a log may mix both. Also `CLUSTOR_LOG_ENCODING`.',
+    'CLUSTOR_LOG_ENCODING',
+  ),
+  ledgerCodec: choice(
+    'log',
+    'binary',
+    ['binary', 'json'],
+    'How the durability ledger is written; a log keeps the codec that it was made with. Also `CLUSTOR_WAL_CODEC`.',
+    'CLUSTOR_WAL_CODEC',
   ),
   unsafeFileSystem: switched(
     'log',
@@ -342,6 +356,12 @@ export const optionNames = Object.keys(optionTable) as OptionName[]
 /** The environment variable of an option: `segmentBytes` is `CLUSTOR_SEGMENT_BYTES`. */
 export function environmentName(name: string): string {
   return `CLUSTOR_${words(name).join('_').toUpperCase()}`
+}
+
+/** The older variable of an option, or null. */
+export function aliasName(name: OptionName): string | null {
+  const row: OptionRow = optionTable[name]
+  return row.kind === 'choice' ? row.alias : null
 }
 
 /** The flag of an option: `segmentBytes` is `--segment-bytes`. */

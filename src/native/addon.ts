@@ -30,6 +30,8 @@ export interface NativeLogOptions {
   readonly groupWritesMax: number
   readonly payloadBytesMax: number
   readonly ledgerBytesMax: number
+  readonly encoding: 'binary' | 'json'
+  readonly ledgerCodec: 'binary' | 'json'
   readonly unsafeFileSystem: boolean
   readonly committerThreads: number
 }
@@ -90,6 +92,8 @@ export interface NativeStats {
   readonly lateSpares: number
   readonly ledgerSwitches: number
   readonly shortages: number
+  /** How long the disk step that commits wait for is under way. */
+  readonly syncInFlightMs: number
   readonly poison: Error | null
   readonly stages: Readonly<
     Record<'queue' | 'encode' | 'write' | 'sync' | 'ledger', NativeHistogram>

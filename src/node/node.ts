@@ -6,6 +6,7 @@ import { ClustorError } from '../base/errors.js'
 import type { ReplicaId } from '../base/ids.js'
 import { asReplica } from '../base/ids.js'
 import { SeededRandom } from '../base/random.js'
+import { aliasLayer } from '../config/config-layers.js'
 import { resolveNodeConfig, settingNames } from '../config/node-config.js'
 import type { NodeConfig } from '../config/node-config.js'
 import type { Options } from '../config/options.js'
@@ -291,7 +292,9 @@ export class Node {
 function readConfig(given: Omit<NodeOptions, 'onProblem'>): NodeConfig {
   const known = new Set<string>(settingNames)
   const entries = Object.entries(given)
+  const { source, values } = aliasLayer(process.env)
   return resolveNodeConfig([
+    { source, settings: {}, options: values },
     {
       source: () => 'Node.open',
       settings: Object.fromEntries(entries.filter(([name]) => known.has(name))),

@@ -72,6 +72,8 @@ export interface LogStatus {
   readonly lateSpares: number
   /** How often writes failed for want of space, quota or descriptors. */
   readonly shortages: number
+  /** How long the sync, or the making of room, that writes wait for has been under way; 0 when none is. */
+  readonly syncInFlightMs: number
   /** How long the disk has not answered, when that counts as a stall (syncStallMs); else 0. */
   readonly stalledMs: number
   /** Stalls since the log was opened, the present one included. */

@@ -1,4 +1,5 @@
 import { ClustorError } from '../base/errors.js'
+import { aliasLayer } from '../config/config-layers.js'
 import type { OptionsOf } from '../config/options.js'
 import { resolveGroup } from '../config/resolve.js'
 import type { NativeLogOptions } from '../native/addon.js'
@@ -51,7 +52,7 @@ export function readLogSettings(options: OpenLogOptions, source: string): LogSet
     throw new ClustorError('ERR_INVALID_ARGUMENT', `directory in ${source} must be a path`)
   }
   checkIdentity(identity, source)
-  const resolved = resolveGroup(['log'], [{ source, values }])
+  const resolved = resolveGroup(['log'], [aliasLayer(process.env), { source, values }])
   return { ...resolved, directory, walDirectory, identity, onStall }
 }
 
@@ -76,6 +77,8 @@ export function toNativeOptions(settings: LogSettings): NativeLogOptions {
     groupWritesMax: settings.groupEntriesMax,
     payloadBytesMax: settings.payloadBytesMax,
     ledgerBytesMax: settings.ledgerBytesMax,
+    encoding: settings.encoding,
+    ledgerCodec: settings.ledgerCodec,
     unsafeFileSystem: settings.unsafeFileSystem,
     committerThreads: settings.committerThreads,
   }

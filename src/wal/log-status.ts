@@ -30,6 +30,7 @@ export function readStatus(driver: LogDriver, own: OwnCounts): LogStatus {
     rotations: stats.rotations,
     lateSpares: stats.lateSpares,
     shortages: stats.shortages,
+    syncInFlightMs: stats.syncInFlightMs,
     stalledMs,
     stalls,
     poisoned: stats.poison === null ? null : toClustorError(stats.poison),

@@ -210,3 +210,20 @@ test('a bad value in the environment is refused by the name of the variable', (t
 
   t.regex(error.message, /tickMs in CLUSTOR_TICK_MS is "x"/)
 })
+
+test('the older variables of the codecs are read in any case, and the generated names win', (t) => {
+  const { options } = environmentLayer({
+    CLUSTOR_LOG_ENCODING: 'JSON',
+    CLUSTOR_WAL_CODEC: 'Binary',
+    CLUSTOR_LEDGER_CODEC: 'json',
+  })
+
+  t.deepEqual(options, { encoding: 'json', ledgerCodec: 'json' })
+})
+
+test('a wrong value is refused under the name of the variable that holds it', (t) => {
+  const { source } = environmentLayer({ CLUSTOR_LOG_ENCODING: 'xml' })
+
+  t.is(source('encoding'), 'CLUSTOR_LOG_ENCODING')
+  t.is(source('ledgerCodec'), 'CLUSTOR_LEDGER_CODEC')
+})

@@ -1,5 +1,4 @@
 import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import path from 'node:path'
 
 import { KeyValueMachine } from '../../src/apply/key-value.js'
@@ -9,6 +8,7 @@ import { Node } from '../../src/node/node.js'
 import type { MemberAddresses, NodeOptions } from '../../src/node/node.js'
 import type { Partition } from '../../src/node/partition.js'
 import { freeAddresses } from '../support/free-addresses.js'
+import { directoryOnDisk } from '../support/temporary-directory.js'
 
 export const partitionName = 'default'
 
@@ -23,7 +23,7 @@ export class LoopbackCluster {
   readonly problems: ClustorError[] = []
 
   static async create(names: readonly string[] = ['n1', 'n2', 'n3']): Promise<LoopbackCluster> {
-    const directory = await mkdtemp(path.join(tmpdir(), 'clustor-node-'))
+    const directory = await mkdtemp(path.join(directoryOnDisk(), 'clustor-node-'))
     const addresses = await freeAddresses(2 * names.length)
     const members = Object.fromEntries(
       names.map((name, at) => [

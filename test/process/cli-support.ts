@@ -3,11 +3,11 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
+import { directoryOnDisk } from '../support/temporary-directory.js'
 
 const commandPath = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url))
 
@@ -123,7 +123,7 @@ function isAlive(pid: number): boolean {
 export async function withDirectory<Result>(
   run: (directory: string) => Promise<Result>,
 ): Promise<Result> {
-  const directory = await mkdtemp(join(tmpdir(), 'clustor-test-'))
+  const directory = await mkdtemp(join(directoryOnDisk(), 'clustor-test-'))
   try {
     return await run(directory)
   } finally {

@@ -144,6 +144,7 @@ export class MemoryLog implements ReplicaLog {
       rotations: 0,
       lateSpares: 0,
       shortages: 0,
+      syncInFlightMs: 0,
       stalledMs: 0,
       stalls: 0,
       poisoned: this.#poisoned,

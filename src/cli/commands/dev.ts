@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm, statfs } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { basename, join, relative } from 'node:path'
 import type { Command } from 'commander'
@@ -102,7 +102,10 @@ async function createCluster(
     cluster: 'dev',
     directory,
     addresses,
-    nodeFlags: [`--durability=${flags.durability}`],
+    nodeFlags: [
+      `--durability=${flags.durability}`,
+      ...(await placeFlags(flags, directory, output)),
+    ],
     ephemeral: !keep,
     onLine: (name, line) => remarks.add(`${name}: ${line}`),
     onExit: (name, how) => {
@@ -181,6 +184,25 @@ async function makeDirectory(given: string | undefined): Promise<string> {
   await mkdir(given, { recursive: true })
   return given
 }
+
+/** Flags that a temporary directory needs: its data is to be thrown away, so it may be in memory, as /tmp often is. */
+async function placeFlags(
+  flags: DevFlags,
+  directory: string,
+  output: Output,
+): Promise<readonly string[]> {
+  if (flags.data !== undefined) return []
+  const { type } = await statfs(directory)
+  if (memoryFileSystems.includes(type)) {
+    output.note(
+      `${directory} is in memory: fast, and lost with the machine; --data DIR uses a disk`,
+    )
+  }
+  return ['--unsafe-file-system=true']
+}
+
+/** tmpfs and ramfs, as statfs(2) of Linux numbers them. */
+const memoryFileSystems = [0x01021994, 0x858458f6]
 
 function explained(error: unknown): unknown {
   if (!(error instanceof DOMException) || error.name !== 'TimeoutError') return error
