@@ -24,5 +24,6 @@ export type {
   StageHistogram,
   StageHistograms,
 } from './wal/log-report.js'
+export type { OpenProgress } from './wal/open-progress.js'
 export type { Stall } from './wal/stall-watch.js'
 export type { LogIdentity, LogOptions, OpenLogOptions } from './wal/log-settings.js'

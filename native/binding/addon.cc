@@ -4,6 +4,7 @@
 #include "binding/frame_functions.h"
 #include "binding/inspect_functions.h"
 #include "binding/log_object.h"
+#include "binding/open_progress.h"
 
 namespace clustor {
 namespace {
@@ -16,6 +17,7 @@ Napi::Object Initialize(Napi::Env env, Napi::Object exports) {
   env.SetInstanceData(new Napi::FunctionReference(Napi::Persistent(LogObject::Class(env))));
   exports.Set("interfaceVersion", kInterfaceVersion);
   exports.Set("openLog", Napi::Function::New<&LogObject::Open>(env, "openLog"));
+  exports.Set("openProgress", Napi::Function::New<&OpenProgressJs>(env, "openProgress"));
   exports.Set("sealFrames", Napi::Function::New<&SealFramesJs>(env, "sealFrames"));
   exports.Set("parseFrames", Napi::Function::New<&ParseFramesJs>(env, "parseFrames"));
   exports.Set("verifyDirectory", Napi::Function::New<&VerifyDirectoryJs>(env, "verifyDirectory"));

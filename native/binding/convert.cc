@@ -178,6 +178,9 @@ StatusOr<LogOptions> ToLogOptions(Napi::Object object) {
   options.payload_bytes_max =
       static_cast<uint32_t>(NumberProperty(object, "payloadBytesMax", options.payload_bytes_max));
   options.ledger_bytes_max = NumberProperty(object, "ledgerBytesMax", options.ledger_bytes_max);
+  options.verify_threads =
+      static_cast<uint32_t>(NumberProperty(object, "verifyThreads", options.verify_threads));
+  options.recover_entries = object.Get("recoverEntries").ToBoolean();
   options.unsafe_file_system = object.Get("unsafeFileSystem").ToBoolean();
   return options;
 }
@@ -236,6 +239,7 @@ Napi::Object FromStats(Napi::Env env, const LogStats& stats) {
   Napi::Object object = Napi::Object::New(env);
   SetCount(object, "firstIndex", stats.first_index);
   SetCount(object, "durableIndex", stats.durable_index);
+  SetCount(object, "durableTerm", stats.durable_term);
   SetCount(object, "queuedWrites", stats.queued_writes);
   SetCount(object, "queuedBytes", stats.queued_bytes);
   SetCount(object, "segments", stats.segments);

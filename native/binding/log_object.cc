@@ -10,6 +10,7 @@
 #include "binding/convert.h"
 #include "binding/frame_functions.h"
 #include "binding/js_error.h"
+#include "binding/open_progress.h"
 #include "wal/frame.h"
 
 namespace clustor {
@@ -118,13 +119,15 @@ Napi::Value LogObject::Open(const Napi::CallbackInfo& info) {
   StatusOr<LogOptions> options = ToLogOptions(object);
   if (!options.ok()) return Throw(env, options.status());
   const auto threads = static_cast<uint32_t>(NumberProperty(object, "committerThreads", 2));
+  const std::shared_ptr<OpenProgress> progress = ToOpenProgress(object.Get("progress"));
+  options.value().progress = progress.get();
   StatusOr<std::shared_ptr<LogHandle>> created =
       LogHandle::Create(env, info[1].As<Napi::Function>());
   if (!created.ok()) return Throw(env, created.status());
   const std::shared_ptr<LogHandle> handle = created.value();
   return AsyncTask<Nothing>::Run(
       env, "clustor.open",
-      [handle, options = std::move(options.value()), threads]() -> StatusOr<Nothing> {
+      [handle, options = std::move(options.value()), threads, progress]() -> StatusOr<Nothing> {
         RETURN_IF_ERROR(handle->OpenLog(options, threads));
         return Nothing{};
       },

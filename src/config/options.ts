@@ -111,6 +111,13 @@ export const optionTable = {
     3_600_000,
     'Time without an answer of the disk, while writes wait for it, that counts as a stall.',
   ),
+  verifyThreads: count(
+    'log',
+    2,
+    1,
+    64,
+    'Threads that read and verify the segments of a log while it is opened.',
+  ),
   committerThreads: count(
     'log',
     2,

@@ -32,8 +32,18 @@ export interface NativeLogOptions {
   readonly ledgerBytesMax: number
   readonly encoding: 'binary' | 'json'
   readonly ledgerCodec: 'binary' | 'json'
+  readonly verifyThreads: number
+  /** Whether the recovery report lists terms, kinds and lengths of entries. */
+  readonly recoverEntries: boolean
   readonly unsafeFileSystem: boolean
   readonly committerThreads: number
+  readonly progress: NativeProgress | null
+}
+
+/** How far an opening has come. */
+export interface NativeProgress {
+  /** bytesDone, bytesTotal; both 0 until the segments were listed. */
+  read(): Float64Array
 }
 
 /** Entries without their bytes; runs are term, kind, count triples. */
@@ -77,6 +87,8 @@ export interface NativeHistogram {
 export interface NativeStats {
   readonly firstIndex: number
   readonly durableIndex: number
+  /** 0 when there is no entry. */
+  readonly durableTerm: number
   readonly queuedWrites: number
   readonly queuedBytes: number
   readonly segments: number
@@ -200,6 +212,8 @@ export interface NativeAddon {
     options: NativeLogOptions,
     complete: NativeCompletion,
   ): Promise<{ readonly log: NativeLog; readonly recovery: NativeRecovery }>
+  /** An object to pass to `openLog` in its options and to look at meanwhile. */
+  openProgress(): NativeProgress
   /** Makes frames in place: the payloads stand in `bytes` already, with room around each. */
   sealFrames(
     bytes: Uint8Array,

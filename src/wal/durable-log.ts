@@ -1,5 +1,4 @@
 import { ClustorError } from '../base/errors.js'
-import type { NativeRecovery } from '../native/addon.js'
 import { toClustorError } from '../native/native-error.js'
 import { AppendQueue } from './append-queue.js'
 import { closedError, LogDriver, type PendingWrite } from './log-driver.js'
@@ -41,10 +40,10 @@ export class DurableLog {
   readonly #appends: AppendQueue
   #closing: Promise<void> | null = null
 
-  private constructor(driver: LogDriver, settings: LogSettings, recovery: NativeRecovery) {
+  private constructor(driver: LogDriver, settings: LogSettings) {
     this.#driver = driver
-    // Runs are term, kind, count triples; a log that a replica wrote goes on in its last term.
-    const term = recovery.entries.runs.at(-3) ?? onlyTerm
+    // A log that a replica wrote goes on in its last term.
+    const term = Math.max(onlyTerm, driver.native.stats().durableTerm)
     this.#appends = new AppendQueue(driver, settings, term)
   }
 
@@ -58,8 +57,8 @@ export class DurableLog {
     options: OpenLogOptions,
   ): Promise<{ readonly log: DurableLog; readonly recovery: RecoveryReport }> {
     const settings = readLogSettings(options, 'DurableLog.open')
-    const { driver, recovery } = await LogDriver.open(settings)
-    return { log: new DurableLog(driver, settings, recovery), recovery: toReport(recovery) }
+    const { driver, recovery } = await LogDriver.open(settings, { recoverEntries: false })
+    return { log: new DurableLog(driver, settings), recovery: toReport(recovery) }
   }
 
   /** Appends one entry and resolves when it is durable. The payload is copied before the call returns.

@@ -3,10 +3,13 @@ import {
   loadAddon,
   type NativeCompletion,
   type NativeLog,
+  type NativeProgress,
   type NativeRecovery,
 } from '../native/addon.js'
 import { toClustorError } from '../native/native-error.js'
+import { guarded } from './guarded.js'
 import { toNativeOptions, type LogSettings } from './log-settings.js'
+import { reportProgress } from './open-progress.js'
 import { StallWatch, type Stall } from './stall-watch.js'
 import { backgroundTimers } from './timers.js'
 
@@ -65,28 +68,34 @@ export class LogDriver {
   private constructor(native: NativeLog, recovery: NativeRecovery, settings: LogSettings) {
     this.native = native
     this.#durableIndex = recovery.entries.lastIndex
-    const { onStall } = settings
+    const { onStall } = settings.callbacks
     if (onStall !== undefined) this.#listeners.push({ stalled: onStall })
     this.#watch = new StallWatch(settings.syncStallMs, this.#stallPorts(), backgroundTimers)
   }
 
   /** Opens the log; `attach` must be called before anything is submitted.
-   *  @throws ERR_LOCKED, ERR_IDENTITY_MISMATCH, ERR_NOT_WRITABLE, ERR_LOG_CORRUPT, ERR_FORMAT_NEWER,
-   *  ERR_CODEC_MISMATCH, ERR_DISK_FULL, ERR_IO; fields say where. */
+   *  @param recoverEntries whether the report lists terms, kinds and lengths of entries: 4 bytes of memory for each.
+   *  @throws ERR_LOCKED, ERR_IDENTITY_MISMATCH, ERR_NOT_WRITABLE, ERR_UNSAFE_FILE_SYSTEM, ERR_LOG_CORRUPT,
+   *  ERR_FORMAT_NEWER, ERR_CODEC_MISMATCH, ERR_DISK_FULL, ERR_IO; fields say where. */
   static async open(
     settings: LogSettings,
+    { recoverEntries }: { readonly recoverEntries: boolean },
   ): Promise<{ readonly driver: LogDriver; readonly recovery: NativeRecovery }> {
     // Nothing completes before something is submitted, and that needs the driver.
     const drivers: LogDriver[] = []
     const complete: NativeCompletion = (throughSequence, durableIndex, error) => {
       for (const driver of drivers) driver.#complete(throughSequence, durableIndex, error)
     }
+    const { progress, ended } = watchOpening(settings)
     try {
-      const { log, recovery } = await loadAddon().openLog(toNativeOptions(settings), complete)
+      const options = toNativeOptions(settings, { recoverEntries, progress })
+      const { log, recovery } = await loadAddon().openLog(options, complete)
       const driver = new LogDriver(log, recovery, settings)
       drivers.push(driver)
+      ended(true)
       return { driver, recovery }
     } catch (error) {
+      ended(false)
       throw toClustorError(error)
     }
   }
@@ -202,16 +211,15 @@ export class LogDriver {
   }
 }
 
+/** Lets the owner of a log look on while it is opened. */
+function watchOpening({ callbacks: { onProgress } }: LogSettings): {
+  readonly progress: NativeProgress | null
+  readonly ended: (done: boolean) => void
+} {
+  if (onProgress === undefined) return { progress: null, ended: () => undefined }
+  const progress = loadAddon().openProgress()
+  return { progress, ended: reportProgress(progress, onProgress, backgroundTimers) }
+}
+
 /** The error of everything that is asked of a closed log. */
 export const closedError = (): ClustorError => new ClustorError('ERR_CLOSED', 'the log is closed')
-
-/** Runs code of others; what it throws becomes an uncaught exception. */
-function guarded(run: () => void): void {
-  try {
-    run()
-  } catch (thrown) {
-    queueMicrotask(() => {
-      throw thrown
-    })
-  }
-}

@@ -3,6 +3,7 @@ import { aliasLayer } from '../config/config-layers.js'
 import type { OptionsOf } from '../config/options.js'
 import { resolveGroup } from '../config/resolve.js'
 import type { NativeLogOptions } from '../native/addon.js'
+import type { OpenProgress } from './open-progress.js'
 import type { Stall } from './stall-watch.js'
 
 /** Whose log a directory holds; written into identity.json and compared at every open. */
@@ -26,16 +27,21 @@ export interface OpenLogOptions extends LogOptions {
   readonly walDirectory?: string | undefined
   /** Default: cluster `local`, partition `log`, replica 1. */
   readonly identity?: LogIdentity | undefined
+  /** Hears how far opening has come, about ten times a second, and once when the log is open. */
+  readonly onProgress?: ((progress: OpenProgress) => void) | undefined
   /** Hears that the disk has not answered for syncStallMs, once, and once that it answers again. */
   readonly onStall?: ((stall: Stall) => void) | undefined
 }
+
+/** What the owner of a log wants to hear. */
+export type LogCallbacks = Pick<OpenLogOptions, 'onProgress' | 'onStall'>
 
 /** Options with every default filled in. */
 export interface LogSettings extends OptionsOf<'log'> {
   readonly directory: string
   readonly walDirectory: string
   readonly identity: LogIdentity
-  readonly onStall: ((stall: Stall) => void) | undefined
+  readonly callbacks: LogCallbacks
 }
 
 const localIdentity: LogIdentity = { cluster: 'local', partition: 'log', replica: 1 }
@@ -47,21 +53,25 @@ const segmentOverheadBytes = 4096 + 256
  *  @param source names the caller in refusals, for example `DurableLog.open`.
  *  @throws ERR_INVALID_ARGUMENT naming the option and its bounds. */
 export function readLogSettings(options: OpenLogOptions, source: string): LogSettings {
-  const { directory, walDirectory = '', identity = localIdentity, onStall, ...values } = options
+  const { directory, walDirectory = '', identity = localIdentity, ...rest } = options
+  const { onProgress, onStall, ...values } = rest
   if (typeof directory !== 'string' || directory === '' || directory.includes('\0')) {
     throw new ClustorError('ERR_INVALID_ARGUMENT', `directory in ${source} must be a path`)
   }
   checkIdentity(identity, source)
   const resolved = resolveGroup(['log'], [aliasLayer(process.env), { source, values }])
-  return { ...resolved, directory, walDirectory, identity, onStall }
+  return { ...resolved, directory, walDirectory, identity, callbacks: { onProgress, onStall } }
 }
 
 /** The most frame bytes that one write may have: it must fit into an empty segment. */
 export const writeBytesMax = (settings: LogSettings): number =>
   settings.segmentBytes - segmentOverheadBytes
 
+/** What only one opening needs to know. */
+export type OpenDetails = Pick<NativeLogOptions, 'recoverEntries' | 'progress'>
+
 /** The settings as the addon wants them. */
-export function toNativeOptions(settings: LogSettings): NativeLogOptions {
+export function toNativeOptions(settings: LogSettings, details: OpenDetails): NativeLogOptions {
   const { cluster, partition, replica } = settings.identity
   return {
     directory: settings.directory,
@@ -79,8 +89,10 @@ export function toNativeOptions(settings: LogSettings): NativeLogOptions {
     ledgerBytesMax: settings.ledgerBytesMax,
     encoding: settings.encoding,
     ledgerCodec: settings.ledgerCodec,
+    verifyThreads: settings.verifyThreads,
     unsafeFileSystem: settings.unsafeFileSystem,
     committerThreads: settings.committerThreads,
+    ...details,
   }
 }
 

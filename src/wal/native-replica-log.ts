@@ -20,7 +20,7 @@ type Done = (error: ClustorError | null) => void
 /** Opens the log of one replica. Refusals as `DurableLog.open`. */
 export async function openReplicaLog(options: OpenLogOptions): Promise<ReplicaLog> {
   const settings = readLogSettings(options, 'openReplicaLog')
-  const { driver, recovery } = await LogDriver.open(settings)
+  const { driver, recovery } = await LogDriver.open(settings, { recoverEntries: true })
   return new NativeReplicaLog(driver, settings, toRecoveredLog(recovery))
 }
 
