@@ -101,7 +101,8 @@ class FaultEnv final : public Env {
   void SetBytes(const std::string& path, std::vector<std::byte> bytes);
   bool Has(const std::string& path) const { return names_.count(path) > 0; }
   std::vector<std::string> Names() const;
-  // Equal when two file systems show the same names and bytes.
+  // Equal when two file systems show the same names and bytes, boot_record.json aside: it only says
+  // what an open found.
   bool SameAs(const FaultEnv& other) const;
 
   StatusOr<std::unique_ptr<File>> OpenFile(const std::string& path, OpenMode mode) override;

@@ -4,6 +4,8 @@
 #include <vector>
 
 #include "base/coding.h"
+#include "wal/json_text.h"
+#include "wal/replace_file.h"
 
 namespace clustor {
 
@@ -12,25 +14,6 @@ namespace {
 constexpr uint64_t kIdentityFormat = 1;
 // Two names of 255 bytes, each byte escaped to six, and the rest.
 constexpr size_t kIdentityBytesMax = 8192;
-
-std::string Quote(std::string_view text) {
-  constexpr char kHex[] = "0123456789abcdef";
-  std::string quoted = "\"";
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (c == '"' || c == '\\') {
-      quoted += '\\';
-      quoted += c;
-    } else if (byte < 0x20) {
-      quoted += "\\u00";
-      quoted += kHex[byte >> 4];
-      quoted += kHex[byte & 15];
-    } else {
-      quoted += c;
-    }
-  }
-  return quoted + "\"";
-}
 
 // Eats a fixed form piece by piece; after the first mismatch everything fails.
 class Cursor {
@@ -100,7 +83,7 @@ class Cursor {
 };
 
 std::string Describe(const LogIdentity& identity) {
-  return "cluster " + Quote(identity.cluster) + ", partition " + Quote(identity.partition) +
+  return "cluster " + QuoteJson(identity.cluster) + ", partition " + QuoteJson(identity.partition) +
          ", replica " + std::to_string(identity.replica) +
          (identity.incarnation == 0 ? std::string()
                                     : ", incarnation " + std::to_string(identity.incarnation));
@@ -110,8 +93,8 @@ std::string Describe(const LogIdentity& identity) {
 
 std::string FormatIdentity(const LogIdentity& identity, uint64_t created_ms) {
   return "{\n  \"format\": " + std::to_string(kIdentityFormat) +
-         ",\n  \"cluster\": " + Quote(identity.cluster) +
-         ",\n  \"partition\": " + Quote(identity.partition) + ",\n  \"replica\": \"" +
+         ",\n  \"cluster\": " + QuoteJson(identity.cluster) +
+         ",\n  \"partition\": " + QuoteJson(identity.partition) + ",\n  \"replica\": \"" +
          std::to_string(identity.replica) + "\",\n  \"incarnation\": \"" +
          std::to_string(identity.incarnation) + "\",\n  \"createdMs\": \"" +
          std::to_string(created_ms) + "\"\n}\n";
@@ -159,12 +142,7 @@ StatusOr<LogIdentity> ReadIdentity(Env* env, const LogPaths& paths) {
 
 Status WriteIdentity(Env* env, const LogPaths& paths, const LogIdentity& identity) {
   const std::string text = FormatIdentity(identity, env->WallClockMs());
-  StatusOr<std::unique_ptr<File>> file = env->OpenFile(paths.IdentityNext(), OpenMode::kTruncate);
-  if (!file.ok()) return file.status();
-  RETURN_IF_ERROR((*file)->WriteAt(0, std::as_bytes(std::span(text))));
-  RETURN_IF_ERROR((*file)->SyncData());
-  RETURN_IF_ERROR(env->RenameFile(paths.IdentityNext(), paths.Identity()));
-  return env->SyncDirectory(paths.directory);
+  return ReplaceFile(env, paths.directory, paths.IdentityNext(), paths.Identity(), text);
 }
 
 Status CheckIdentity(const LogIdentity& there, const LogIdentity& expected,

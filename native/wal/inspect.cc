@@ -38,9 +38,6 @@ StatusOr<VerifyReport> VerifyDirectory(Env* env, const std::string& directory,
   if (!scan.ok()) return scan.status();
   report.recovery.scan_ns = env->MonotonicNs() - start_ns;
   report.recovery.incarnation = identity->incarnation;
-  report.recovery.segments = scan->segments.size();
-  report.recovery.tail_offset = scan->tail_offset;
-  if (!scan->segments.empty()) report.recovery.tail_segment = scan->tail_header.segment_seq;
   FillReport(&*scan, &report.recovery);
   report.verdict = scan->verdict;
   report.block_payload_bytes = scan->entry_bytes;

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/mutex.h"
+#include "wal/boot_record.h"
 #include "wal/committer.h"
 #include "wal/open.h"
 #include "wal/reader.h"
@@ -23,6 +24,10 @@ SegmentHeader PatternOf(const LogOptions& options, const LogIdentity& identity) 
   pattern.incarnation = identity.incarnation;
   pattern.partition = identity.partition;
   return pattern;
+}
+
+bool IsDamage(const Status& verdict) {
+  return verdict.code() == StatusCode::kLogCorrupt || verdict.code() == StatusCode::kLogRolledBack;
 }
 
 }  // namespace
@@ -49,6 +54,7 @@ class Log::Impl {
   RecoveryReport* report() { return &report_; }
 
  private:
+  void NoteBoot(const LogIdentity& identity, const Status& damage);
   Status CheckLedgerCodec(const LedgerScan& ledger) const;
   void ScheduleMaintenance();
 
@@ -80,12 +86,20 @@ Status Log::Impl::Open() {
   if (!scan.ok()) return scan.status();
   report_.scan_ns = env_->MonotonicNs() - start_ns;
   if (scan->ledger) RETURN_IF_ERROR(CheckLedgerCodec(*scan->ledger));
-  RETURN_IF_ERROR(scan->verdict);
+  if (!scan->verdict.ok()) {
+    // Of a log that is another's, or another version's, nothing at all is changed.
+    if (IsDamage(scan->verdict)) {
+      FillReport(&*scan, &report_);
+      NoteBoot(*identity, scan->verdict);
+    }
+    return scan->verdict;
+  }
   const auto threads =
       pool_ == nullptr ? DurableWriter::Threads::kNone : DurableWriter::Threads::kCompanion;
   committer_ = std::make_unique<Committer>(env_, paths_, options_, PatternOf(options_, *identity),
                                            threads, sink_);
   RETURN_IF_ERROR(Recover(env_, paths_, &*scan, committer_.get(), &report_));
+  NoteBoot(*identity, Status::Ok());
   const MutexLock hold(&close_mutex_);
   lock_ = std::move(*lock);
   open_.store(true, std::memory_order_release);
@@ -94,6 +108,13 @@ Status Log::Impl::Open() {
     pool_->ScheduleMaintenance(committer_.get());
   }
   return Status::Ok();
+}
+
+// Whatever keeps the record from being written, a full disk most of all, is no reason to do without
+// the log.
+void Log::Impl::NoteBoot(const LogIdentity& identity, const Status& damage) {
+  const BootRecord record = {identity, env_->WallClockMs(), damage};
+  report_.boot_record_written = WriteBootRecord(env_, paths_, record, report_).ok();
 }
 
 Status Log::Impl::CheckLedgerCodec(const LedgerScan& ledger) const {

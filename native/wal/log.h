@@ -81,10 +81,11 @@ struct RecoveryReport {
   uint64_t bytes_scanned = 0;
   uint64_t tail_segment = 0;
   uint64_t tail_offset = 0;
-  uint64_t incarnation = 0;  // From identity.json.
-  bool created = false;      // The directory held no log before.
-  uint64_t scan_ns = 0;      // Reading and verifying.
-  uint64_t repair_ns = 0;    // Dropping the torn tail, proving, making files.
+  uint64_t incarnation = 0;          // From identity.json.
+  bool created = false;              // The directory held no log before.
+  uint64_t scan_ns = 0;              // Reading and verifying.
+  uint64_t repair_ns = 0;            // Dropping the torn tail, proving, making files.
+  bool boot_record_written = false;  // boot_record.json says all this; false: it could not be.
 };
 
 // Verified frames read back, back to back.

@@ -15,6 +15,8 @@ struct LogPaths {
   std::string Lock() const { return directory + "/LOCK"; }
   std::string Identity() const { return directory + "/identity.json"; }
   std::string IdentityNext() const { return directory + "/identity.next"; }
+  std::string BootRecord() const { return directory + "/boot_record.json"; }
+  std::string BootRecordNext() const { return directory + "/boot_record.next"; }
   std::string Ledger() const { return wal + "/durability.log"; }
   std::string LedgerNext() const { return wal + "/durability.next"; }
   std::string Segment(uint64_t segment_seq) const;

@@ -167,6 +167,11 @@ void FillReport(DirectoryScan* scan, RecoveryReport* report) {
     report->entries.runs = std::move(scan->log.runs);
     report->entries.byte_lengths = std::move(scan->log.byte_lengths);
   }
+  if (!scan->segments.empty()) {
+    report->segments = scan->segments.size();
+    report->tail_segment = scan->tail_header.segment_seq;
+    report->tail_offset = scan->tail_offset;
+  }
   report->valid_block = scan->end.block;
   if (scan->ledger) {
     report->proven_block = scan->ledger->proven_block;
