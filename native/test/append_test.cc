@@ -118,11 +118,11 @@ TEST(Append, SyncsTheOldTailBeforeItRotates) {
 
   const std::vector<std::string>& trace = log.env->trace();
   size_t rename = 0;
-  while (trace[rename] != "rename spare-0000000002.log") ++rename;
-  CHECK_EQ(trace[rename - 1], std::string("write spare-0000000002.log"));
+  while (trace[rename] != "rename spare-0000000001.log") ++rename;
+  CHECK_EQ(trace[rename - 1], std::string("write spare-0000000001.log"));
   CHECK_EQ(trace[rename - 2], std::string("sync durability.log"));
   CHECK_EQ(trace[rename + 1], std::string("syncDirectory wal"));
-  CHECK_EQ(trace[rename + 2], std::string("write spare-0000000002.log"));
+  CHECK_EQ(trace[rename + 2], std::string("write spare-0000000001.log"));
   CHECK_EQ(log.log->Stats().late_spares, 0u);
 }
 

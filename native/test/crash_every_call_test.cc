@@ -151,6 +151,22 @@ TEST(CrashAtEveryCall, OfJsonSegments) {
   CrashAtEveryCall(script, options);
 }
 
+// W10, W17: removed segments come back as new ones, with their old blocks in them.
+TEST(CrashAtEveryCall, OfRecycledSegments) {
+  std::vector<Step> script;
+  for (int i = 0; i < 7; ++i) script.push_back(Append(1, 20'000, static_cast<char>('a' + i)));
+  script.push_back(CutPrefix(7));
+  for (int i = 0; i < 7; ++i) script.push_back(Append(2, 20'000, static_cast<char>('m' + i)));
+  script.push_back(Replace(14, {{3, 0, "short"}}));
+  script.push_back(CutPrefix(13));
+  script.push_back(Append(3, 30'000, 'z'));
+  LogFixture whole;
+  Follow(script, &whole);
+  CHECK(whole.log->Stats().recycled_segments >= 2);
+  CHECK(whole.log->Stats().rotations >= 4);
+  CrashAtEveryCall(script);
+}
+
 TEST(CrashAtEveryCall, OfALedgerSwitch) {
   std::vector<Step> script;
   // Each open and each proof uses 37 or 74 of 16 KiB: more than one ledger file.

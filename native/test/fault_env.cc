@@ -79,6 +79,9 @@ class FaultFile final : public File {
     const Status met = env_->Meet(Call::kWrite, path_, "pwrite", &partial_bytes);
     if (!met.ok()) bytes = bytes.first(std::min(partial_bytes, bytes.size()));
     if (bytes.empty()) return met;
+    env_->bytes_written_ += bytes.size();
+    const auto is_zero = [](std::byte byte) { return byte == std::byte{0}; };
+    if (std::all_of(bytes.begin(), bytes.end(), is_zero)) env_->zero_bytes_written_ += bytes.size();
     inode_->seen.Write(offset, bytes);
     for (uint64_t s = offset / kSector; s <= (offset + bytes.size() - 1) / kSector; ++s) {
       inode_->dirty.insert(s);

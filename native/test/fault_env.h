@@ -80,6 +80,9 @@ class FaultEnv final : public Env {
   bool is_off() const { return changes_left_ && *changes_left_ == 0; }
   uint64_t changes() const { return changes_; }
   uint64_t calls(Call call) const { return counts_[static_cast<size_t>(call)]; }
+  // Bytes handed to WriteAt, and how many of them in writes of nothing but zeros.
+  uint64_t bytes_written() const { return bytes_written_; }
+  uint64_t zero_bytes_written() const { return zero_bytes_written_; }
   // The order of calls, one letter each, path's last part behind it: "write segment-...".
   const std::vector<std::string>& trace() const { return trace_; }
   void ClearTrace() { trace_.clear(); }
@@ -148,6 +151,8 @@ class FaultEnv final : public Env {
   std::string only_on_;
   uint64_t counts_[8] = {};
   uint64_t changes_ = 0;
+  uint64_t bytes_written_ = 0;
+  uint64_t zero_bytes_written_ = 0;
   std::optional<uint64_t> changes_left_;
   std::vector<std::string> trace_;
   uint64_t clock_ns_ = 0;

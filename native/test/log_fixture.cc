@@ -11,6 +11,7 @@ LogOptions SmallOptions() {
   options.identity = {"c1", "orders", 1, 0};
   options.segment_bytes_max = 64 << 10;
   options.ledger_bytes_max = 16 << 10;
+  options.headroom_bytes = 64 << 10;
   options.verify_threads = 1;  // So that the n-th call of a kind is the same call in every run.
   return options;
 }

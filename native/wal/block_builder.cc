@@ -97,6 +97,7 @@ StatusOr<BuiltBlock> BlockBuilder::Build(const GroupPlan& plan, const BlockPlace
   header.last_term = plan.last_term;
   header.stored_bytes = header.plaintext_bytes;
   header.previous_checksum = place.before.checksum;
+  header.key_salt = place.salt;
   EncodeBlockHeader(header, {block, kBlockHeaderBytes});
   const auto covered = static_cast<size_t>(at - block);
   const uint32_t checksum = Crc32c({block, covered});

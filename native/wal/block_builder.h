@@ -25,6 +25,7 @@ struct BlockPlace {
   uint64_t segment_seq = 0;
   uint32_t alignment = 4096;
   StoredForm form;
+  KeySalt salt{};
   ChainEnd before;
 };
 

@@ -20,14 +20,26 @@ bool IsZero(std::span<const std::byte> bytes) {
 }
 
 // Whether a sector begins with a header of this segment whose number lies above `next`.
-bool IsLaterBlock(std::span<const std::byte> sector, uint64_t segment_seq, uint64_t next,
+bool IsLaterBlock(std::span<const std::byte> sector, const SegmentHeader& segment, uint64_t next,
                   uint64_t* number) {
   BlockHeader header;
   if (sector.size() < kBlockHeaderBytes || DecodeBlockHeader(sector, &header) != nullptr) {
     return false;
   }
   *number = header.number;
-  return header.segment_seq == segment_seq && header.number > next && header.number <= kPositionMax;
+  return IsBlockOf(segment, header) && header.number > next && header.number <= kPositionMax;
+}
+
+// What the header in a sector says its block takes; 0 when it is none of this segment.
+uint64_t BytesOfOwnBlock(std::span<const std::byte> sector, const SegmentHeader& segment,
+                         uint64_t offset) {
+  BlockHeader header;
+  if (sector.size() < kBlockHeaderBytes || DecodeBlockHeader(sector, &header) != nullptr ||
+      !IsBlockOf(segment, header)) {
+    return 0;
+  }
+  return std::min(BlockBytes(header.stored_bytes, segment.block_alignment),
+                  segment.segment_bytes - offset);
 }
 
 }  // namespace
@@ -47,15 +59,10 @@ const char* CheckBlock(std::span<const std::byte> bytes, BlockView* block) {
   return nullptr;
 }
 
-BlockReader::BlockReader(File* file, const SegmentHeader& header)
-    : file_(file),
-      segment_seq_(header.segment_seq),
-      alignment_(header.block_alignment),
-      segment_bytes_(header.segment_bytes),
-      form_(header.form()) {}
+BlockReader::BlockReader(File* file, const SegmentHeader& header) : file_(file), header_(header) {}
 
 StatusOr<std::span<const std::byte>> BlockReader::Window(uint64_t offset, uint64_t bytes) {
-  const uint64_t wanted = std::min(bytes, segment_bytes_ - offset);
+  const uint64_t wanted = std::min(bytes, header_.segment_bytes - offset);
   if (offset < window_offset_ || offset + wanted > window_offset_ + window_bytes_) {
     RETURN_IF_ERROR(FillWindow(offset, wanted));
   }
@@ -73,7 +80,7 @@ Status BlockReader::FillWindow(uint64_t offset, uint64_t bytes) {
   if (kept > 0) std::memmove(window_.data(), window_.data() + (offset - window_offset_), kept);
   window_offset_ = offset;
   window_bytes_ = kept;
-  const uint64_t wanted = std::min(std::max(bytes, kWindowBytes), segment_bytes_ - offset);
+  const uint64_t wanted = std::min(std::max(bytes, kWindowBytes), header_.segment_bytes - offset);
   if (window_.size() < wanted) window_.resize(static_cast<size_t>(wanted));
   const StatusOr<size_t> got =
       file_->ReadAt(offset + kept, std::span(window_).subspan(kept, wanted - kept));
@@ -85,7 +92,8 @@ Status BlockReader::FillWindow(uint64_t offset, uint64_t bytes) {
 
 StatusOr<BlockOutcome> BlockReader::Next(const ChainEnd& before, BlockView* block,
                                          std::string* why) {
-  if (offset_ + kBlockHeaderBytes + kBlockChecksumBytes > segment_bytes_) return BlockOutcome::kEnd;
+  if (offset_ + kBlockHeaderBytes + kBlockChecksumBytes > header_.segment_bytes)
+    return BlockOutcome::kEnd;
   StatusOr<std::span<const std::byte>> bytes = Window(offset_, kBlockHeaderBytes);
   if (!bytes.ok()) return bytes.status();
   if (IsZero(*bytes)) return BlockOutcome::kEnd;
@@ -96,23 +104,27 @@ StatusOr<BlockOutcome> BlockReader::Next(const ChainEnd& before, BlockView* bloc
   if (bytes->size() < kBlockHeaderBytes) return invalid("a block is cut off in its header");
   BlockHeader header;
   const char* reason = DecodeBlockHeader(*bytes, &header);
+  const bool own = reason == nullptr && IsBlockOf(header_, header);
+  // Of another life of the file: not there, as far as this log is concerned.
+  if (!own && header_.recycled) return BlockOutcome::kEnd;
   if (reason != nullptr) return invalid(reason);
-  const uint64_t block_bytes = BlockBytes(header.stored_bytes, alignment_);
+  if (!own || header.number <= before.block) {
+    return invalid("a block of another segment or an older life stands here");
+  }
+  const uint64_t block_bytes = BlockBytes(header.stored_bytes, header_.block_alignment);
   // Checked against the segment before anything is read or allocated.
-  if (block_bytes > segment_bytes_ - offset_) return invalid("a block is longer than its segment");
+  if (block_bytes > header_.segment_bytes - offset_)
+    return invalid("a block is longer than its segment");
   bytes = Window(offset_, block_bytes);
   if (!bytes.ok()) return bytes.status();
   reason = CheckBlock(*bytes, block);
   if (reason != nullptr) return invalid(reason);
-  // Of another life of the file: not there, as far as this log is concerned.
-  if (header.segment_seq != segment_seq_ || header.number <= before.block) {
-    return invalid("a block of an older life of the file stands here");
-  }
   if (header.number != before.block + 1 || header.previous_checksum != before.checksum) {
     *why = "a block does not follow the one before it";
     return BlockOutcome::kBrokenChain;
   }
-  const StatusOr<const char*> wrong = decoder_.Decode(form_, block->plaintext, &block->frames);
+  const StatusOr<const char*> wrong =
+      decoder_.Decode(header_.form(), block->plaintext, &block->frames);
   if (!wrong.ok()) return wrong.status();
   if (*wrong != nullptr) {
     *why = *wrong;
@@ -124,8 +136,9 @@ StatusOr<BlockOutcome> BlockReader::Next(const ChainEnd& before, BlockView* bloc
   return BlockOutcome::kBlock;
 }
 
-StatusOr<Leftover> ExamineLeftover(File* file, uint64_t segment_seq, uint64_t from,
-                                   uint64_t segment_bytes, uint64_t last) {
+StatusOr<Leftover> ExamineLeftover(File* file, const SegmentHeader& segment, uint64_t from,
+                                   uint64_t last) {
+  const uint64_t segment_bytes = segment.segment_bytes;
   Leftover leftover;
   std::vector<std::byte> piece(static_cast<size_t>(kWindowBytes));
   for (uint64_t offset = from; offset < segment_bytes; offset += kWindowBytes) {
@@ -139,10 +152,13 @@ StatusOr<Leftover> ExamineLeftover(File* file, uint64_t segment_seq, uint64_t fr
       const std::span<const std::byte> sector(piece.data() + at,
                                               std::min<size_t>(kSectorBytes, *got - at));
       if (IsZero(sector)) continue;
-      if (leftover.nonzero_to == 0) leftover.nonzero_from = offset + at;
       leftover.nonzero_to = offset + at + sector.size();
+      if (!segment.recycled) leftover.torn_bytes = leftover.nonzero_to - from;
+      if (segment.recycled && offset + at == from) {
+        leftover.torn_bytes = BytesOfOwnBlock(sector, segment, from);
+      }
       uint64_t number;
-      if (!leftover.later_block_offset && IsLaterBlock(sector, segment_seq, last + 1, &number)) {
+      if (!leftover.later_block_offset && IsLaterBlock(sector, segment, last + 1, &number)) {
         leftover.later_block_offset = offset + at;
         leftover.later_block = number;
       }

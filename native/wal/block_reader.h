@@ -28,7 +28,7 @@ struct BlockView {
 
 enum class BlockOutcome : uint8_t {
   kBlock,        // A valid block.
-  kEnd,          // Nothing there: zeros, or the end of the segment.
+  kEnd,          // Nothing there: zeros, the end of the segment, or what an older life left.
   kInvalid,      // Something is there that does not verify: torn or rotten.
   kBrokenChain,  // A block that verifies, but does not follow the one before it.
   kBadContent,   // A block that verifies and follows, but its frames are not what a log writes.
@@ -55,10 +55,7 @@ class BlockReader {
   Status FillWindow(uint64_t offset, uint64_t bytes);
 
   File* const file_;
-  const uint64_t segment_seq_;
-  const uint32_t alignment_;
-  const uint64_t segment_bytes_;
-  const StoredForm form_;
+  const SegmentHeader header_;
   StoredFrameDecoder decoder_;
   uint64_t offset_ = kSegmentHeaderBytes;
   uint64_t bytes_read_ = 0;
@@ -71,8 +68,9 @@ class BlockReader {
 
 // What lies behind the end of a chain.
 struct Leftover {
-  uint64_t nonzero_from = 0;  // First and last byte that is not zero; from == to when all are.
-  uint64_t nonzero_to = 0;
+  uint64_t nonzero_to = 0;  // After the last byte that is not zero; 0 when all are.
+  // What a block that was never finished left there, as far as it can be told from older lives.
+  uint64_t torn_bytes = 0;
   // Offset of a block header that verifies and has a number above the one that would be next: proof
   // that a block is missing in between.
   std::optional<uint64_t> later_block_offset;
@@ -80,8 +78,8 @@ struct Leftover {
   uint64_t bytes_read = 0;
 };
 
-// Examines [from, segment_bytes) of a segment whose chain ended with block `last`.
-StatusOr<Leftover> ExamineLeftover(File* file, uint64_t segment_seq, uint64_t from,
-                                   uint64_t segment_bytes, uint64_t last);
+// Examines [from, segment.segment_bytes) of a segment whose chain ended with block `last`.
+StatusOr<Leftover> ExamineLeftover(File* file, const SegmentHeader& segment, uint64_t from,
+                                   uint64_t last);
 
 }  // namespace clustor

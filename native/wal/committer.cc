@@ -21,6 +21,13 @@ PlanLimits PlanLimitsOf(const LogOptions& options, StoredForm form) {
           options.payload_bytes_max, form};
 }
 
+SpareLimits SpareLimitsOf(const LogOptions& options) {
+  return {options.segment_bytes_max, options.headroom_bytes, options.spares_max};
+}
+
+// What writes with entries leave of a tail that has no successor.
+constexpr uint64_t kTailReserveBytesMax = 64 << 10;
+
 }  // namespace
 
 Committer::Committer(Env* env, LogPaths paths, const LogOptions& options, SegmentHeader pattern,
@@ -31,7 +38,7 @@ Committer::Committer(Env* env, LogPaths paths, const LogOptions& options, Segmen
       plan_limits_(PlanLimitsOf(options, pattern.form())),
       stall_ns_(uint64_t{options.sync_stall_ms} * 1'000'000),
       sink_(sink),
-      spares_(env, paths, options.segment_bytes_max),
+      spares_(env, paths, SpareLimitsOf(options), {pattern.cipher, pattern.dek_epoch}),
       ledger_(env, paths, options),
       tail_(env, paths, std::move(pattern), &spares_),
       writer_(env, options, threads, &tail_, &ledger_, &sync_watch_) {}
@@ -46,6 +53,7 @@ Status Committer::Start(CommitterStart start) {
     RETURN_IF_ERROR(tail_.Rotate(chain_, end_.last_index + 1, &late));
     catalog_.AddSegment(tail_.header());
   }
+  spares_.MakeHeadroom();
   NoteState();
   UpdateMaintenance();
   return Status::Ok();
@@ -73,7 +81,7 @@ std::optional<Completion> Committer::CommitGroup(Group* group) {
   if (plan.writes < group->size()) queue_.PutBack(group, plan.writes);
   // Making room syncs as well, now and then.
   sync_watch_.Begin(times.start);
-  Status done = Execute(&plan, &times);
+  Status done = Execute(group, &plan, &times);
   sync_watch_.End();
   if (done.ok()) {
     Count(*group, plan, built_, times);
@@ -112,10 +120,16 @@ Completion Committer::Complete(uint64_t through_sequence, Status status) const {
   return {through_sequence, std::move(status), end_.last_index, end_.last_term};
 }
 
-Status Committer::Execute(GroupPlan* plan, StageTimes* times) {
-  RETURN_IF_ERROR(EnsureRoom(plan));
-  StatusOr<BuiltBlock> built =
-      builder_.Build(*plan, {tail_.segment_seq(), tail_.block_alignment(), tail_.form(), chain_});
+Status Committer::Execute(Group* group, GroupPlan* plan, StageTimes* times) {
+  Status room = EnsureRoom(plan);
+  // Votes in front of the entry that finds no space need not share its fate.
+  if (room.IsShortage() && KeepStateWrites(group)) {
+    *plan = PlanGroup(*group, end_, plan_limits_);
+    room = EnsureRoom(plan);
+  }
+  RETURN_IF_ERROR(room);
+  StatusOr<BuiltBlock> built = builder_.Build(
+      *plan, {tail_.segment_seq(), tail_.block_alignment(), tail_.form(), tail_.salt(), chain_});
   if (!built.ok()) return built.status();
   built_ = *built;
   times->encoded = env_->MonotonicNs();
@@ -126,18 +140,47 @@ Status Committer::Execute(GroupPlan* plan, StageTimes* times) {
   return Status::Ok();
 }
 
+// Reduces the group to the writes without entries that it begins with; false when all or none are.
+bool Committer::KeepStateWrites(Group* group) {
+  const auto entry = std::find_if(group->begin(), group->end(), [](const QueuedWrite& queued) {
+    return queued.write.frames.has_value();
+  });
+  if (entry == group->begin() || entry == group->end()) return false;
+  queue_.PutBack(group, static_cast<size_t>(entry - group->begin()));
+  return true;
+}
+
+// While nothing is ready to follow the tail, entries leave its end to votes. And they never go into
+// the headroom: it is all that votes have.
+bool Committer::TailHasRoom(uint64_t block_bytes, RoomFor what) const {
+  if (what == RoomFor::kState) return tail_.HasRoom(block_bytes);
+  if (tail_.is_headroom()) return false;
+  if (tail_.IsEmpty() || spares_.HasSuccessor()) return tail_.HasRoom(block_bytes);
+  return tail_.HasRoom(block_bytes + std::min(kTailReserveBytesMax, tail_.segment_bytes() / 8));
+}
+
+Status Committer::Rotate(RoomFor what) {
+  bool late = false;
+  Status rotated = tail_.Rotate(chain_, end_.last_index + 1, &late);
+  if (rotated.IsShortage() && what == RoomFor::kState) {
+    Status helped = tail_.RotateIntoHeadroom(chain_, end_.last_index + 1);
+    // Without headroom the first failure says more.
+    if (helped.ok() || !helped.IsShortage()) rotated = std::move(helped);
+  }
+  RETURN_IF_ERROR(rotated);
+  catalog_.AddSegment(tail_.header());
+  const MutexLock lock(&stats_mutex_);
+  ++stats_.rotations;
+  if (late) ++stats_.late_spares;
+  return Status::Ok();
+}
+
 // Everything that may need space from the file system happens here, before a byte is written.
 Status Committer::EnsureRoom(GroupPlan* plan) {
-  RETURN_IF_ERROR(writer_.EnsureRoom());
+  const RoomFor what = plan->entry_count > 0 ? RoomFor::kEntries : RoomFor::kState;
+  RETURN_IF_ERROR(writer_.EnsureRoom(what));
   const uint64_t block_bytes = BlockBuilder::BytesMax(*plan, tail_.block_alignment(), tail_.form());
-  if (!tail_.HasRoom(block_bytes)) {
-    bool late = false;
-    RETURN_IF_ERROR(tail_.Rotate(chain_, end_.last_index + 1, &late));
-    catalog_.AddSegment(tail_.header());
-    const MutexLock lock(&stats_mutex_);
-    ++stats_.rotations;
-    if (late) ++stats_.late_spares;
-  }
+  if (!TailHasRoom(block_bytes, what)) RETURN_IF_ERROR(Rotate(what));
   // The first block of a segment repeats the hard state, so that older segments can go.
   if (tail_.IsEmpty() && !plan->hard_state) plan->hard_state = end_.hard_state;
   return Status::Ok();
@@ -208,19 +251,19 @@ void Committer::NoteState() {
 // A spare is made once the tail is a quarter full: a log that hardly grows needs none.
 void Committer::UpdateMaintenance() {
   const bool wants_spare = spares_.Wanted() && tail_.offset() > tail_.segment_bytes() / 4;
-  next_spare_seq_.store(wants_spare ? tail_.segment_seq() + 1 : 0, std::memory_order_relaxed);
+  wants_spare_.store(wants_spare, std::memory_order_relaxed);
   wants_ledger_.store(ledger_.WantsNext(), std::memory_order_relaxed);
-  wants_maintenance_.store(poison_.ok() && (wants_spare || ledger_.WantsNext()),
-                           std::memory_order_release);
+  const bool wanted = wants_spare || ledger_.WantsNext() || spares_.WantsHeadroom();
+  wants_maintenance_.store(poison_.ok() && wanted, std::memory_order_release);
   SetMaintenanceDue(poison_.ok() ? writer_.ConfirmDueNs() : 0);
 }
 
 bool Committer::RunMaintenanceStep() {
   if (maintenance_due_ns() != 0) ConfirmDueBy(env_->MonotonicNs());
   if (!wants_maintenance_.exchange(false, std::memory_order_acq_rel)) return false;
-  const uint64_t spare_seq = next_spare_seq_.load(std::memory_order_relaxed);
-  if (spare_seq != 0) spares_.Prepare(spare_seq, &cancelled_);
+  if (wants_spare_.load(std::memory_order_relaxed)) spares_.Prepare(&cancelled_);
   if (wants_ledger_.load(std::memory_order_relaxed)) ledger_.PrepareNext(&cancelled_);
+  if (spares_.WantsHeadroom()) spares_.MakeHeadroom();
   return true;
 }
 
@@ -272,11 +315,19 @@ Status Committer::TruncatePrefix(uint64_t before) {
     catalog_.RemoveOldest(removable.size());
     NoteState();
   }
-  for (const uint64_t segment_seq : removable) {
-    RETURN_IF_ERROR(env_->RemoveFile(paths_.Segment(segment_seq)));
-    RETURN_IF_ERROR(env_->SyncDirectory(paths_.wal));
-  }
+  for (const uint64_t segment_seq : removable) RETURN_IF_ERROR(RemoveSegment(segment_seq));
   return Status::Ok();
+}
+
+// Nothing of the segment is part of the log any more.
+Status Committer::RemoveSegment(uint64_t segment_seq) {
+  if (spares_.Recycle(segment_seq)) {
+    const MutexLock lock(&stats_mutex_);
+    ++stats_.recycled_segments;
+  } else {
+    RETURN_IF_ERROR(env_->RemoveFile(paths_.Segment(segment_seq)));
+  }
+  return env_->SyncDirectory(paths_.wal);
 }
 
 LogStats Committer::Stats() const {

@@ -45,6 +45,7 @@ class Committer final : public CommitTask {
   Ledger* ledger() { return &ledger_; }
   SegmentTail* tail() { return &tail_; }
   Catalog* catalog() { return &catalog_; }
+  SpareStore* spares() { return &spares_; }
   // Makes the first segment of a new log.
   Status Start(CommitterStart start) EXCLUDES(commit_mutex_);
 
@@ -72,15 +73,19 @@ class Committer final : public CommitTask {
   std::optional<Completion> CommitGroup(Group* group) REQUIRES(commit_mutex_);
   std::optional<Completion> RefuseFirst(Group* group, Status why) REQUIRES(commit_mutex_);
   Completion FailAll(const Group& group, Status why) REQUIRES(commit_mutex_);
-  Status Execute(GroupPlan* plan, StageTimes* times) REQUIRES(commit_mutex_);
+  Status Execute(Group* group, GroupPlan* plan, StageTimes* times) REQUIRES(commit_mutex_);
+  bool KeepStateWrites(Group* group) REQUIRES(commit_mutex_);
   Status EnsureRoom(GroupPlan* plan) REQUIRES(commit_mutex_);
   bool ConfirmDueBy(uint64_t now_ns) EXCLUDES(commit_mutex_);
   Status Confirm() REQUIRES(commit_mutex_);
+  bool TailHasRoom(uint64_t block_bytes, RoomFor what) const REQUIRES(commit_mutex_);
+  Status Rotate(RoomFor what) REQUIRES(commit_mutex_);
   void Publish(const GroupPlan& plan, const BuiltBlock& block) REQUIRES(commit_mutex_);
   void Count(const Group& group, const GroupPlan& plan, const BuiltBlock& block,
              const StageTimes& times) REQUIRES(commit_mutex_);
   void NoteState() REQUIRES(commit_mutex_);
   void UpdateMaintenance() REQUIRES(commit_mutex_);
+  Status RemoveSegment(uint64_t segment_seq);
   Completion Complete(uint64_t through_sequence, Status status) const REQUIRES(commit_mutex_);
 
   // Constant after construction.
@@ -113,9 +118,9 @@ class Committer final : public CommitTask {
 
   // Acquire/release: set by the committer, seen by whoever schedules maintenance.
   std::atomic<bool> wants_maintenance_{false};
-  std::atomic<uint64_t> next_spare_seq_{0};  // Relaxed: names the spare file; 0: none is wanted.
-  std::atomic<bool> wants_ledger_{false};    // Relaxed, as wants_maintenance_ orders it.
-  std::atomic<bool> cancelled_{false};       // Relaxed: a hint to stop early.
+  std::atomic<bool> wants_spare_{false};   // Relaxed, as wants_maintenance_ orders it.
+  std::atomic<bool> wants_ledger_{false};  // Likewise.
+  std::atomic<bool> cancelled_{false};     // Relaxed: a hint to stop early.
 
   mutable Mutex stats_mutex_;
   LogStats stats_ GUARDED_BY(stats_mutex_);

@@ -27,9 +27,9 @@ DurableWriter::DurableWriter(Env* env, const LogOptions& options, Threads thread
       oldest_ns_(env->MonotonicNs()),
       newest_ns_(oldest_ns_) {}
 
-Status DurableWriter::EnsureRoom() {
+Status DurableWriter::EnsureRoom(RoomFor what) {
   if (setting_ == LedgerSetting::kInline) return Status::Ok();
-  return ledger_->EnsureRoom();
+  return ledger_->EnsureRoom(what);
 }
 
 Status DurableWriter::Write(const BuiltBlock& block, const Proof& proof, StageTimes* times) {
@@ -147,7 +147,7 @@ Status DurableWriter::Confirm() {
 }
 
 Status DurableWriter::WriteConfirmation() {
-  RETURN_IF_ERROR(ledger_->EnsureRoom());
+  RETURN_IF_ERROR(ledger_->EnsureRoom(RoomFor::kState));
   // A file that was switched to begins with the proof.
   if (!ledger_->HasUnconfirmed()) return Status::Ok();
   const Status written = ledger_->WriteConfirmation();

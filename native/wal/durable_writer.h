@@ -30,7 +30,7 @@ class DurableWriter {
                 Ledger* ledger, SyncWatch* watch);
 
   // Makes room for what Write adds to the ledger, before a byte is written.
-  Status EnsureRoom();
+  Status EnsureRoom(RoomFor what);
   // Writes the block at the end of the tail; on OK it may be acknowledged. After a shortage nothing
   // of it is left on the disk (W5); any other failure is a poison (W2).
   Status Write(const BuiltBlock& block, const Proof& proof, StageTimes* times);

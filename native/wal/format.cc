@@ -13,12 +13,15 @@ namespace {
 
 // Offsets of docs/wal-format.md, section 3.
 constexpr size_t kPartitionOffset = 114;
+constexpr size_t kSegmentSaltOffset = 372;
+constexpr uint8_t kFileRecycled = 1;
+constexpr uint8_t kFileHeadroom = 2;
 constexpr size_t kSegmentCrcOffset = kSegmentHeaderBytes - 4;
 // Section 4.
 constexpr size_t kKeySaltOffset = 72;
 constexpr size_t kBlockCrcOffset = 92;
 static_assert(kBlockCrcOffset + 4 == kBlockHeaderBytes);
-static_assert(kPartitionOffset + kPartitionBytesMax <= kSegmentCrcOffset);
+static_assert(kPartitionOffset + kPartitionBytesMax <= kSegmentSaltOffset);
 
 Status Corrupt(const char* why) { return Status(StatusCode::kLogCorrupt, why); }
 
@@ -62,6 +65,8 @@ void EncodeSegmentHeader(const SegmentHeader& header, std::span<std::byte> into)
   to[12] = std::byte{header.encoding};
   to[13] = std::byte{header.cipher};
   to[14] = std::byte{header.merkle_leaves};
+  to[15] = static_cast<std::byte>((header.recycled ? kFileRecycled : 0) |
+                                  (header.headroom ? kFileHeadroom : 0));
   Store32(to + 16, kCryptoBlockBytes);
   Store32(to + 20, header.block_alignment);
   Store64(to + 24, header.segment_seq);
@@ -79,7 +84,14 @@ void EncodeSegmentHeader(const SegmentHeader& header, std::span<std::byte> into)
   const size_t partition_bytes = std::min(header.partition.size(), kPartitionBytesMax);
   Store16(to + 112, static_cast<uint16_t>(partition_bytes));
   std::memcpy(to + kPartitionOffset, header.partition.data(), partition_bytes);
+  std::memcpy(to + kSegmentSaltOffset, header.salt.data(), kKeySaltBytes);
   Store32(to + kSegmentCrcOffset, Crc32c(into.first(kSegmentCrcOffset)));
+}
+
+KeySalt SegmentSalt(std::span<const std::byte> bytes) {
+  KeySalt salt;
+  std::memcpy(salt.data(), bytes.data() + kSegmentSaltOffset, kKeySaltBytes);
+  return salt;
 }
 
 StatusOr<SegmentHeader> DecodeSegmentHeader(std::span<const std::byte> bytes) {
@@ -97,6 +109,8 @@ StatusOr<SegmentHeader> DecodeSegmentHeader(std::span<const std::byte> bytes) {
   header.encoding = static_cast<uint8_t>(from[12]);
   header.cipher = static_cast<uint8_t>(from[13]);
   header.merkle_leaves = from[14] != std::byte{0};
+  header.recycled = (static_cast<uint8_t>(from[15]) & kFileRecycled) != 0;
+  header.headroom = (static_cast<uint8_t>(from[15]) & kFileHeadroom) != 0;
   header.block_alignment = Load32(from + 20);
   header.segment_seq = Load64(from + 24);
   header.base_index = Load64(from + 32);
@@ -113,6 +127,7 @@ StatusOr<SegmentHeader> DecodeSegmentHeader(std::span<const std::byte> bytes) {
   const size_t partition_bytes = Load16(from + 112);
   if (partition_bytes > kPartitionBytesMax) return Corrupt("the partition id is too long");
   header.partition.assign(reinterpret_cast<const char*>(from + kPartitionOffset), partition_bytes);
+  header.salt = SegmentSalt(bytes);
   RETURN_IF_ERROR(CheckSegmentHeader(header, Load32(from + 16)));
   return header;
 }
@@ -161,6 +176,12 @@ const char* DecodeBlockHeader(std::span<const std::byte> bytes, BlockHeader* hea
   }
   if (header->stored_bytes != header->plaintext_bytes) return "the block's lengths disagree";
   return nullptr;
+}
+
+bool IsBlockOf(const SegmentHeader& segment, const BlockHeader& header) {
+  const bool encrypted = (header.flags & kBlockFlagEncrypted) != 0;
+  return header.segment_seq == segment.segment_seq && encrypted == (segment.cipher != 0) &&
+         (encrypted || header.key_salt == segment.salt);
 }
 
 size_t EncodeHardStateFrame(std::byte* to, const HardState& state) {

@@ -38,11 +38,18 @@ struct StoredForm {
 
 inline constexpr uint8_t kEncodingBinary = 0;
 inline constexpr uint8_t kEncodingJson = 1;
+// Random bytes of a block. Encrypted: with the dek they make its key, and every process that opens
+// the log draws them anew, so that a copy of a directory never seals under the keys of the
+// original. Else: those of its segment.
+inline constexpr size_t kKeySaltBytes = 16;
+using KeySalt = std::array<std::byte, kKeySaltBytes>;
 
 struct SegmentHeader {
   uint8_t encoding = kEncodingBinary;
   uint8_t cipher = 0;
   bool merkle_leaves = false;  // Frames have a trailer of 36 bytes.
+  bool recycled = false;       // The file was another segment before; its blocks are still there.
+  bool headroom = false;       // Made of the headroom: takes no entries.
   uint32_t block_alignment = 4096;
   uint64_t segment_seq = 0;
   uint64_t base_index = 1;
@@ -61,6 +68,9 @@ struct SegmentHeader {
   std::string partition;
 
   StoredForm form() const { return {encoding == kEncodingJson, merkle_leaves}; }
+  // Drawn when the segment is made. Blocks that are not encrypted carry it, so nothing that was
+  // written before, on purpose or by chance, passes for a block of this segment.
+  KeySalt salt{};
 };
 
 // REQUIRES: into.size() == kSegmentHeaderBytes.
@@ -69,6 +79,9 @@ void EncodeSegmentHeader(const SegmentHeader& header, std::span<std::byte> into)
 // REQUIRES: bytes.size() == kSegmentHeaderBytes.
 StatusOr<SegmentHeader> DecodeSegmentHeader(std::span<const std::byte> bytes);
 
+// The salt in a header, whether or not the rest of it verifies. REQUIRES: as above.
+KeySalt SegmentSalt(std::span<const std::byte> bytes);
+
 // Block header.
 inline constexpr size_t kBlockHeaderBytes = 96;
 inline constexpr size_t kBlockChecksumBytes = 4;
@@ -76,11 +89,6 @@ inline constexpr uint32_t kBlockMagic = 0x4b4c4243;  // "CBLK"
 inline constexpr uint16_t kBlockFlagHardState = 1;
 inline constexpr uint16_t kBlockFlagTruncate = 2;
 inline constexpr uint16_t kBlockFlagEncrypted = 4;
-// Random bytes that, with the dek, make the key of a block. Drawn anew by every process that opens
-// the log, so that a copy of a directory never seals under the keys of the original.
-inline constexpr size_t kKeySaltBytes = 16;
-using KeySalt = std::array<std::byte, kKeySaltBytes>;
-
 struct BlockHeader {
   uint16_t flags = 0;
   uint64_t segment_seq = 0;
@@ -93,7 +101,7 @@ struct BlockHeader {
   uint64_t last_term = 0;
   uint32_t stored_bytes = 0;
   uint32_t previous_checksum = 0;
-  KeySalt key_salt{};  // Zero without encryption.
+  KeySalt key_salt{};
 };
 
 // REQUIRES: into.size() >= kBlockHeaderBytes.
@@ -101,6 +109,9 @@ void EncodeBlockHeader(const BlockHeader& header, std::span<std::byte> into);
 // Nullptr when the header verifies; else what is wrong with it. REQUIRES: bytes.size() >=
 // kBlockHeaderBytes.
 const char* DecodeBlockHeader(std::span<const std::byte> bytes, BlockHeader* header);
+
+// Whether a header that verifies belongs to this life of the segment's file.
+bool IsBlockOf(const SegmentHeader& segment, const BlockHeader& header);
 
 // Bytes of a block on disk, padding included.
 constexpr uint64_t BlockBytes(uint64_t stored_bytes, uint32_t alignment) {

@@ -9,6 +9,8 @@ namespace clustor {
 
 namespace {
 
+// What writes with entries leave of a file that has no successor.
+constexpr uint64_t kReserveBytesMax = 64 << 10;
 // Records that EnsureRoom makes room for: entry and block, and a prefix or transition behind them.
 constexpr size_t kRoomRecords = 3;
 
@@ -65,8 +67,11 @@ Status Ledger::Adopt(const LedgerScan& scan) {
   return file_->SyncData();
 }
 
-Status Ledger::EnsureRoom() {
-  if (offset_ + kRoomRecords * slot_bytes_ <= file_bytes_) return Status::Ok();
+Status Ledger::EnsureRoom(RoomFor what) {
+  const bool spares_rest =
+      what == RoomFor::kEntries && next_state_.load(std::memory_order_relaxed) != kReady;
+  const uint64_t rest = spares_rest ? std::min(kReserveBytesMax, file_bytes_ / 4) : 0;
+  if (offset_ + kRoomRecords * slot_bytes_ + rest <= file_bytes_) return Status::Ok();
   StatusOr<std::unique_ptr<File>> next = TakeNext();
   Status switched = next.ok() ? SwitchTo(std::move(*next)) : next.status();
   if (switched.ok()) ++switches_;
@@ -195,7 +200,7 @@ void Ledger::StartPage() { offset_ = NextLedgerPageSlot(offset_, slot_bytes_); }
 // On a page that no other write touches.
 Status Ledger::WriteAlone(const LedgerRecord& record) {
   StartPage();
-  RETURN_IF_ERROR(EnsureRoom());
+  RETURN_IF_ERROR(EnsureRoom(RoomFor::kState));
   pending_bytes_ = 0;
   Add(record);
   const Status written = WriteAdded();

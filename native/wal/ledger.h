@@ -15,6 +15,7 @@
 #include "wal/ledger_scan.h"
 #include "wal/options.h"
 #include "wal/paths.h"
+#include "wal/room_for.h"
 
 namespace clustor {
 
@@ -46,7 +47,8 @@ class Ledger {
 
   // Makes room for a proof, switching to a fresh file when the current one is full. Before any byte
   // of the block is written, so that a shortage leaves nothing behind.
-  Status EnsureRoom();
+  // Entries leave the end of the file to others while no next file is ready.
+  Status EnsureRoom(RoomFor what);
   // Writes records behind the last one, which Sync or Rollback must follow: that the block is
   // durable, or that it is about to be, so that all before it are. They count once they are synced.
   Status WriteProof(const Proof& proof);

@@ -111,6 +111,10 @@ Status CheckOptions(const LogOptions& options) {
   }
   // Found out here rather than by the first write.
   if (options.merkle_leaves) RETURN_IF_ERROR(MerkleHasher::Create().status());
+  if (options.headroom_bytes % 4096 != 0 || options.headroom_bytes < kSegmentBytesMin ||
+      options.headroom_bytes > kSegmentBytesMax) {
+    return Invalid("headroom_bytes must be a multiple of 4096 from 64 KiB to 1 GiB");
+  }
   if (options.group_bytes_max == 0 || options.group_writes_max == 0) {
     return Invalid("group_bytes_max and group_writes_max must not be 0");
   }

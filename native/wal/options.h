@@ -79,6 +79,11 @@ struct LogOptions {
   OpenProgress* progress = nullptr;  // Outlives Open.
   // Opens a log on a file system of a network or of memory, where a sync promises little.
   bool unsafe_file_system = false;
+  // Removed segments that are kept, at most, to be used again; 0: none.
+  uint32_t spares_max = 2;
+  // A file kept for votes and other writes without entries when the disk is full: multiple of
+  // 4096, 64 KiB .. 1 GiB.
+  uint64_t headroom_bytes = 256 << 10;
   uint32_t sync_stall_ms = 1000;  // LogStats::sync_stalls counts syncs that took longer.
 };
 

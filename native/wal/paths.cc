@@ -15,35 +15,41 @@ std::string Numbered(const std::string& wal, std::string_view prefix, uint64_t s
   return wal + "/" + std::string(prefix) + digits + std::string(kSuffix);
 }
 
+std::optional<uint64_t> NumberOfName(std::string_view name, std::string_view prefix) {
+  if (!name.starts_with(prefix) || !name.ends_with(kSuffix)) return std::nullopt;
+  name.remove_prefix(prefix.size());
+  name.remove_suffix(kSuffix.size());
+  if (name.size() < kDigits || name.size() > 16) return std::nullopt;
+  uint64_t number = 0;
+  for (const char digit : name) {
+    if (digit < '0' || digit > '9') return std::nullopt;
+    number = number * 10 + static_cast<uint64_t>(digit - '0');
+  }
+  return number;
+}
+
 }  // namespace
 
 std::string LogPaths::Segment(uint64_t segment_seq) const {
   return Numbered(wal, kSegmentPrefix, segment_seq);
 }
 
-std::string LogPaths::Spare(uint64_t segment_seq) const {
-  return Numbered(wal, kSparePrefix, segment_seq);
-}
+std::string LogPaths::Spare(uint64_t number) const { return Numbered(wal, kSparePrefix, number); }
 
 LogPaths PathsOf(const std::string& directory, const std::string& wal_directory) {
   return {directory, wal_directory.empty() ? directory + "/wal" : wal_directory};
 }
 
 std::optional<uint64_t> SegmentSeqOfName(std::string_view name) {
-  if (!name.starts_with(kSegmentPrefix) || !name.ends_with(kSuffix)) return std::nullopt;
-  name.remove_prefix(kSegmentPrefix.size());
-  name.remove_suffix(kSuffix.size());
-  if (name.size() < kDigits || name.size() > 16) return std::nullopt;
-  uint64_t segment_seq = 0;
-  for (const char digit : name) {
-    if (digit < '0' || digit > '9') return std::nullopt;
-    segment_seq = segment_seq * 10 + static_cast<uint64_t>(digit - '0');
-  }
-  return segment_seq;
+  return NumberOfName(name, kSegmentPrefix);
 }
 
 bool IsSpareName(std::string_view name) {
   return name.starts_with(kSparePrefix) && name.ends_with(kSuffix);
+}
+
+std::optional<uint64_t> SpareNumberOfPath(std::string_view path) {
+  return NumberOfName(path.substr(path.find_last_of('/') + 1), kSparePrefix);
 }
 
 }  // namespace clustor

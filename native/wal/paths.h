@@ -20,7 +20,8 @@ struct LogPaths {
   std::string Ledger() const { return wal + "/durability.log"; }
   std::string LedgerNext() const { return wal + "/durability.next"; }
   std::string Segment(uint64_t segment_seq) const;
-  std::string Spare(uint64_t segment_seq) const;
+  std::string Spare(uint64_t number) const;
+  std::string Headroom() const { return wal + "/headroom.log"; }
 };
 
 // wal_directory empty: directory + "/wal".
@@ -29,5 +30,7 @@ LogPaths PathsOf(const std::string& directory, const std::string& wal_directory)
 // The segment_seq in the name of a segment file; nothing for any other name.
 std::optional<uint64_t> SegmentSeqOfName(std::string_view name);
 bool IsSpareName(std::string_view name);
+// The number in the path of a spare; nothing for any other path.
+std::optional<uint64_t> SpareNumberOfPath(std::string_view path);
 
 }  // namespace clustor

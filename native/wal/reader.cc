@@ -77,8 +77,8 @@ StatusOr<FrameRead> ReadEntries(Env* env, const LogPaths& paths, const Catalog& 
   EntryReader reader(env, paths, bytes_max);
   const Status read = reader.Run(*steps);
   if (read.ok()) return reader.Take();
-  // The segment went between planning and opening.
-  if (read.details().os_errno == ENOENT && catalog.first_index() > first_index) {
+  // The segment was removed after planning; its file is gone, or another segment by now.
+  if (catalog.first_index() > first_index) {
     return catalog.Plan(first_index, last_index, bytes_max).status();
   }
   return read;

@@ -56,7 +56,12 @@ Status Recovery::RemoveFiles() {
     paths.push_back(paths_.Segment(segment_seq));
   }
   if (scan_->half_made) paths.push_back(paths_.Segment(*scan_->half_made));
-  for (const std::string& path : paths) RETURN_IF_ERROR(env_->RemoveFile(path));
+  const StatusOr<bool> has_headroom = env_->FileExists(paths_.Headroom());
+  if (!has_headroom.ok()) return has_headroom.status();
+  if (*has_headroom) paths.push_back(paths_.Headroom());
+  for (const std::string& path : paths) {
+    if (!committer_->spares()->Adopt(path)) RETURN_IF_ERROR(env_->RemoveFile(path));
+  }
   // Also makes durable what an earlier process renamed or removed without getting to its sync.
   return env_->SyncDirectory(paths_.wal);
 }
@@ -65,9 +70,14 @@ Status Recovery::RepairTail() {
   const SegmentHeader& header = scan_->tail_header;
   StatusOr<std::unique_ptr<File>> file = OpenSegment(header.segment_seq);
   if (!file.ok()) return file.status();
-  const Leftover& leftover = scan_->leftover;
-  if (leftover.nonzero_to > leftover.nonzero_from) {
-    RETURN_IF_ERROR(WriteZeros(file->get(), leftover.nonzero_from, leftover.nonzero_to));
+  // The header of a block that was dropped is erased, whatever a read says stands there: after a
+  // failed sync the page cache may show less than the disk has. Its body means nothing without it;
+  // in a file that was always zero behind its end it goes as well.
+  const uint64_t offset = scan_->tail_offset;
+  uint64_t to = std::min(offset + header.block_alignment, header.segment_bytes);
+  if (!header.recycled) to = std::max(to, scan_->leftover.nonzero_to);
+  if (to > offset) {
+    RETURN_IF_ERROR(WriteZeros(file->get(), offset, to));
     RETURN_IF_ERROR((*file)->SyncData());
   }
   committer_->tail()->Adopt(std::move(*file), header, scan_->tail_offset);
@@ -122,7 +132,7 @@ StatusOr<std::unique_ptr<File>> Recovery::OpenSegment(uint64_t segment_seq) {
 
 Status Recovery::Prove(const Proof& proof) {
   Ledger* ledger = committer_->ledger();
-  RETURN_IF_ERROR(ledger->EnsureRoom());
+  RETURN_IF_ERROR(ledger->EnsureRoom(RoomFor::kState));
   RETURN_IF_ERROR(ledger->WriteProof(proof));
   RETURN_IF_ERROR(ledger->Sync());
   ledger->StartPage();
@@ -179,7 +189,7 @@ void FillReport(DirectoryScan* scan, RecoveryReport* report) {
     report->ledger_records = scan->ledger->records;
     report->ledger_records_bad = scan->ledger->records_bad;
   }
-  report->torn_bytes_dropped = scan->leftover.nonzero_to - scan->leftover.nonzero_from;
+  report->torn_bytes_dropped = scan->leftover.torn_bytes;
   report->unproven_blocks = scan->end.block - std::min(scan->end.block, report->proven_block);
   report->segments_removed = scan->below_prefix.size() + (scan->half_made ? 1 : 0);
   report->bytes_scanned = scan->bytes_scanned;

@@ -170,10 +170,12 @@ Status Scanner::MergeRefused(const SegmentScan& segment, bool newest) {
     StatusOr<std::unique_ptr<File>> file =
         env_->OpenFile(paths_.Segment(segment.segment_seq), OpenMode::kReadOnly);
     if (!file.ok()) return file.status();
-    StatusOr<Leftover> behind =
-        ExamineLeftover(file->get(), segment.segment_seq, 0, segment.file_bytes, scan_.end.block);
-    if (!behind.ok()) return behind.status();
     scan_.half_made = segment.segment_seq;
+    // Without a salt the header never got that far, and what stands behind it is of older lives.
+    const SegmentHeader& remains = segment.remains;
+    if (remains.cipher == 0 && remains.salt == KeySalt{}) return Status::Ok();
+    StatusOr<Leftover> behind = ExamineLeftover(file->get(), remains, 0, scan_.end.block);
+    if (!behind.ok()) return behind.status();
     if (behind->later_block_offset) Corrupt(segment.segment_seq, 0, why.message());
   }
   return Status::Ok();
@@ -251,8 +253,8 @@ Status Scanner::ExamineTail() {
   StatusOr<std::unique_ptr<File>> file =
       env_->OpenFile(paths_.Segment(header.segment_seq), OpenMode::kReadOnly);
   if (!file.ok()) return file.status();
-  StatusOr<Leftover> leftover = ExamineLeftover(file->get(), header.segment_seq, scan_.tail_offset,
-                                                header.segment_bytes, scan_.end.block);
+  StatusOr<Leftover> leftover =
+      ExamineLeftover(file->get(), header, scan_.tail_offset, scan_.end.block);
   if (!leftover.ok()) return leftover.status();
   scan_.leftover = *leftover;
   scan_.bytes_scanned += leftover->bytes_read;

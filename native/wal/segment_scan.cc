@@ -49,6 +49,7 @@ Status SegmentScanner::Read() {
   const StatusOr<uint64_t> file_bytes = (*file)->Bytes();
   if (!file_bytes.ok()) return file_bytes.status();
   scan_.file_bytes = *file_bytes;
+  scan_.remains.segment_bytes = *file_bytes;
   if (!scan_.header || scan_.file_bytes < scan_.header->segment_bytes) return Status::Ok();
   return ReadBlocks(file->get());
 }
@@ -67,6 +68,9 @@ Status SegmentScanner::ReadHeader(File* file) {
   if (!decoded.ok()) {
     details.message = decoded.status().message();
     scan_.refused = Status(decoded.status().code(), std::move(details));
+    scan_.remains.segment_seq = scan_.segment_seq;
+    scan_.remains.cipher = static_cast<uint8_t>(bytes[13]);
+    scan_.remains.salt = SegmentSalt(bytes);
   } else if (decoded->segment_seq != scan_.segment_seq) {
     details.message = "the file holds another segment";
     scan_.refused = Status(StatusCode::kLogCorrupt, std::move(details));

@@ -51,6 +51,7 @@ struct SegmentScan {
   std::optional<SegmentHeader> header;  // When it verifies and is this log's.
   Status refused;                       // Else why: kFormatNewer and kIdentityMismatch are final.
   bool header_verifies = false;         // False: as after a crash while the segment was made.
+  SegmentHeader remains;                // Of one that does not: what its blocks must carry.
   uint64_t file_bytes = 0;
 
   // The chain of blocks, from the one that the header names.

@@ -22,21 +22,37 @@ bool SegmentTail::HasRoom(uint64_t block_bytes) const {
 }
 
 Status SegmentTail::Rotate(const ChainEnd& end, uint64_t base_index, bool* late) {
+  StatusOr<Spare> spare = spares_->Take(late);
+  if (!spare.ok()) return spare.status();
+  return Become(std::move(*spare), end, base_index);
+}
+
+Status SegmentTail::RotateIntoHeadroom(const ChainEnd& end, uint64_t base_index) {
+  Spare headroom = spares_->TakeHeadroom();
+  if (headroom.file == nullptr) {
+    return Status(StatusCode::kDiskFull, "the headroom of the log is used up as well");
+  }
+  return Become(std::move(headroom), end, base_index);
+}
+
+Status SegmentTail::Become(Spare spare, const ChainEnd& end, uint64_t base_index) {
   SegmentHeader header = pattern_;
   header.segment_seq = header_.segment_seq + 1;
   header.base_index = base_index;
   header.first_block = end.block + 1;
   header.previous_checksum = end.checksum;
   header.created_ms = env_->WallClockMs();
-  StatusOr<Spare> spare = spares_->Take(header.segment_seq, late);
-  if (!spare.ok()) return spare.status();
-  Status installed = Install(&*spare, header);
+  header.segment_bytes = spare.marker.file_bytes;
+  header.recycled = spare.marker.recycled;
+  header.headroom = spare.path == paths_.Headroom();
+  Status installed = env_->RandomBytes(header.salt);
+  if (installed.ok()) installed = Install(&spare, header);
   if (!installed.ok()) {
-    if (spare->file != nullptr) spares_->Return(std::move(*spare));
+    if (spare.file != nullptr) spares_->Return(std::move(spare));
     return installed;
   }
   spares_->Used();
-  Adopt(std::move(spare->file), header, kSegmentHeaderBytes);
+  Adopt(std::move(spare.file), header, kSegmentHeaderBytes);
   return Status::Ok();
 }
 

@@ -31,6 +31,8 @@ class SegmentTail {
   // Makes a new segment the tail; its name is durable on OK, its header with the first block's
   // sync. On failure the old tail stays: a shortage can be tried again, anything else is final.
   Status Rotate(const ChainEnd& end, uint64_t base_index, bool* late);
+  // The same with the headroom as the new segment. Errors: kDiskFull when it is not there.
+  Status RotateIntoHeadroom(const ChainEnd& end, uint64_t base_index);
 
   // Writes the block at offset(). Not durable before Sync, not part of the log before Advance.
   Status Write(std::span<const std::byte> block);
@@ -42,12 +44,15 @@ class SegmentTail {
   const SegmentHeader& header() const { return header_; }
   uint64_t segment_seq() const { return header_.segment_seq; }
   uint64_t segment_bytes() const { return header_.segment_bytes; }
+  bool is_headroom() const { return header_.headroom; }
   uint32_t block_alignment() const { return header_.block_alignment; }
   StoredForm form() const { return header_.form(); }
+  const KeySalt& salt() const { return header_.salt; }
   uint64_t offset() const { return offset_; }
   bool IsEmpty() const { return offset_ == kSegmentHeaderBytes; }
 
  private:
+  Status Become(Spare spare, const ChainEnd& end, uint64_t base_index);
   Status Install(Spare* spare, const SegmentHeader& header);
 
   // Constant after construction.

@@ -53,12 +53,13 @@ struct LogStats {
   uint64_t entries_written = 0;
   uint64_t blocks = 0;
   uint64_t rotations = 0;
-  uint64_t late_spares = 0;      // Rotations that had to zero their segment themselves.
-  uint64_t ledger_switches = 0;  // Compactions of the ledger.
-  uint64_t confirms = 0;         // Background proofs of the fast ledger settings.
+  uint64_t late_spares = 0;        // Rotations that had to zero their segment themselves.
+  uint64_t recycled_segments = 0;  // Removed segments that became spares.
+  uint64_t ledger_switches = 0;    // Compactions of the ledger.
+  uint64_t confirms = 0;           // Background proofs of the fast ledger settings.
   // How long the oldest durable block waits that the ledger does not prove by itself yet; 0: none.
   uint64_t unconfirmed_ns = 0;
-  uint64_t shortages = 0;        // Groups failed by ERR_DISK_FULL and its kin.
+  uint64_t shortages = 0;  // Groups failed by ERR_DISK_FULL and its kin.
   // How long the disk step that commits wait for (a sync, or making room) is under way; 0: none.
   uint64_t sync_in_flight_ns = 0;
   uint64_t sync_stalls = 0;  // Syncs that took longer than sync_stall_ms.
