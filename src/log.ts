@@ -8,6 +8,7 @@ export {
 } from './wal/durable-log.js'
 export {
   dumpDirectory,
+  proveEntry,
   statsDirectory,
   verifyDirectory,
   type DirectoryStats,
@@ -24,6 +25,7 @@ export type {
   StageHistogram,
   StageHistograms,
 } from './wal/log-report.js'
+export { entryOfProof, verifyProof, type EntryProof, type ProvenEntry } from './wal/proof.js'
 export type { OpenProgress } from './wal/open-progress.js'
 export type { Stall } from './wal/stall-watch.js'
 export type { LogIdentity, LogOptions, OpenLogOptions } from './wal/log-settings.js'

@@ -21,6 +21,7 @@ Napi::Object Initialize(Napi::Env env, Napi::Object exports) {
   exports.Set("sealFrames", Napi::Function::New<&SealFramesJs>(env, "sealFrames"));
   exports.Set("parseFrames", Napi::Function::New<&ParseFramesJs>(env, "parseFrames"));
   exports.Set("verifyDirectory", Napi::Function::New<&VerifyDirectoryJs>(env, "verifyDirectory"));
+  exports.Set("proveDirectory", Napi::Function::New<&ProveDirectoryJs>(env, "proveDirectory"));
   exports.Set("dumpDirectory", Napi::Function::New<&DumpDirectoryJs>(env, "dumpDirectory"));
   exports.Set("runRawBench", Napi::Function::New<&RunRawBenchJs>(env, "runRawBench"));
   return exports;

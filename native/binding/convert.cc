@@ -98,6 +98,11 @@ Napi::Object FromIdentity(Napi::Env env, const LogIdentity& identity) {
   return object;
 }
 
+LedgerSetting ToLedgerSetting(const std::string& name) {
+  if (name == "overlapped") return LedgerSetting::kOverlapped;
+  return name == "inline" ? LedgerSetting::kInline : LedgerSetting::kOrdered;
+}
+
 const char* DumpTypeName(DumpItem::Type type) {
   switch (type) {
     case DumpItem::Type::kSegment:
@@ -178,6 +183,10 @@ StatusOr<LogOptions> ToLogOptions(Napi::Object object) {
   options.payload_bytes_max =
       static_cast<uint32_t>(NumberProperty(object, "payloadBytesMax", options.payload_bytes_max));
   options.ledger_bytes_max = NumberProperty(object, "ledgerBytesMax", options.ledger_bytes_max);
+  options.ledger = ToLedgerSetting(TextProperty(object, "ledger"));
+  options.ledger_confirm_ms =
+      static_cast<uint32_t>(NumberProperty(object, "ledgerConfirmMs", options.ledger_confirm_ms));
+  options.merkle_leaves = object.Get("merkleLeaves").ToBoolean();
   options.verify_threads =
       static_cast<uint32_t>(NumberProperty(object, "verifyThreads", options.verify_threads));
   options.recover_entries = object.Get("recoverEntries").ToBoolean();
@@ -211,6 +220,18 @@ Napi::Object FromFrameRange(Napi::Env env, const FrameRange& range) {
   object.Set("runs", FromDoubles(env, runs));
   object.Set("byteLengths", NewTypedArray(env, napi_uint32_array, std::as_bytes(byte_lengths),
                                           byte_lengths.size()));
+  return object;
+}
+
+Napi::Object FromProof(Napi::Env env, const EntryProof& proof) {
+  Napi::Object object = Napi::Object::New(env);
+  SetCount(object, "segment", proof.of.segment_seq);
+  SetCount(object, "index", proof.index);
+  SetCount(object, "firstIndex", proof.of.first_index);
+  SetCount(object, "count", proof.of.count);
+  object.Set("frame", FromBytes(env, proof.frame));
+  object.Set("path", FromBytes(env, std::as_bytes(std::span(proof.path))));
+  object.Set("root", FromBytes(env, std::as_bytes(std::span(proof.of.root))));
   return object;
 }
 

@@ -36,6 +36,7 @@ StatusOr<LogOptions> ToLogOptions(Napi::Object object);
 
 // {firstIndex, lastIndex, runs, byteLengths}; runs is a Float64Array of term, kind, count triples.
 Napi::Object FromFrameRange(Napi::Env env, const FrameRange& range);
+Napi::Object FromProof(Napi::Env env, const EntryProof& proof);
 Napi::Object FromRecovery(Napi::Env env, const RecoveryReport& report);
 Napi::Object FromStats(Napi::Env env, const LogStats& stats);
 Napi::Object FromVerifyReport(Napi::Env env, const VerifyReport& report);

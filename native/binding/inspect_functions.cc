@@ -10,7 +10,12 @@
 #include "binding/async_task.h"
 #include "binding/convert.h"
 #include "os/raw_bench.h"
+#include "wal/catalog.h"
+#include "wal/identity.h"
 #include "wal/inspect.h"
+#include "wal/prove.h"
+#include "wal/recovery.h"
+#include "wal/scan.h"
 
 namespace clustor {
 namespace {
@@ -50,6 +55,26 @@ Napi::Value NextFunction(Napi::Env env, SharedIterator& iterator) {
   });
 }
 
+// What Log::Prove gives, of a log that nobody opens: nothing is changed and no lock is taken.
+StatusOr<EntryProof> ProveOffline(const std::string& directory, const std::string& wal_directory,
+                                  uint64_t index) {
+  Env* const env = PosixEnv();
+  const LogPaths paths = PathsOf(directory, wal_directory);
+  const StatusOr<LogIdentity> identity = ReadIdentity(env, paths);
+  if (!identity.ok()) return identity.status();
+  ScanOptions options;
+  options.threads = LogOptions().verify_threads;
+  options.list_entries = false;
+  StatusOr<DirectoryScan> scan = ScanDirectory(env, paths, *identity, options);
+  if (!scan.ok()) return scan.status();
+  RETURN_IF_ERROR(scan->verdict);
+  RecoveryReport report;
+  FillReport(&*scan, &report);
+  Catalog catalog;
+  catalog.Reset(std::move(scan->segments), report.entries.first_index, report.entries.last_index);
+  return ProveEntry(env, paths, catalog, index);
+}
+
 RawBenchMethod ToMethod(std::string_view name) {
   if (name == "single-extending") return RawBenchMethod::kSingleExtending;
   if (name == "two-ordered") return RawBenchMethod::kTwoOrdered;
@@ -87,6 +112,16 @@ Napi::Value VerifyDirectoryJs(const Napi::CallbackInfo& info) {
       [](Napi::Env env, VerifyReport& report) -> Napi::Value {
         return FromVerifyReport(env, report);
       });
+}
+
+Napi::Value ProveDirectoryJs(const Napi::CallbackInfo& info) {
+  return AsyncTask<EntryProof>::Run(
+      info.Env(), "clustor.prove",
+      [directory = TextArgument(info, 0), wal_directory = TextArgument(info, 1),
+       index = ToPosition(info[2]).value_or(0)] {
+        return ProveOffline(directory, wal_directory, index);
+      },
+      [](Napi::Env env, EntryProof& proof) -> Napi::Value { return FromProof(env, proof); });
 }
 
 Napi::Value DumpDirectoryJs(const Napi::CallbackInfo& info) {

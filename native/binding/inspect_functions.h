@@ -8,6 +8,9 @@ namespace clustor {
 // verifyDirectory(directory, walDirectory): resolves to the report.
 Napi::Value VerifyDirectoryJs(const Napi::CallbackInfo& info);
 
+// proveDirectory(directory, walDirectory, index): resolves to the proof of an entry.
+Napi::Value ProveDirectoryJs(const Napi::CallbackInfo& info);
+
 // dumpDirectory(directory, walDirectory): resolves to next(countMax), which resolves to a list of
 // at most countMax items, empty at the end. One call of next at a time.
 Napi::Value DumpDirectoryJs(const Napi::CallbackInfo& info);

@@ -97,6 +97,8 @@ Napi::Function LogObject::Class(Napi::Env env) {
                          InstanceMethod<&LogObject::Submit>("submit"),
                          InstanceMethod<&LogObject::Read>("read"),
                          InstanceMethod<&LogObject::TruncatePrefix>("truncatePrefix"),
+                         InstanceMethod<&LogObject::Prove>("prove"),
+                         InstanceMethod<&LogObject::MerkleRoot>("merkleRoot"),
                          InstanceMethod<&LogObject::Stats>("stats"),
                          InstanceMethod<&LogObject::Close>("close"),
                      });
@@ -224,6 +226,30 @@ Napi::Value LogObject::TruncatePrefix(const Napi::CallbackInfo& info) {
         return Nothing{};
       },
       FromNothing);
+}
+
+Napi::Value LogObject::Prove(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  const auto index = ToPosition(info[0]);
+  if (!index) return Throw(env, ArgumentError("prove(index)"));
+  return AsyncTask<EntryProof>::Run(
+      env, "clustor.prove",
+      [handle = handle_, index = *index] { return handle->log().Prove(index); },
+      [](Napi::Env task_env, EntryProof& proof) -> Napi::Value {
+        return FromProof(task_env, proof);
+      });
+}
+
+Napi::Value LogObject::MerkleRoot(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  const auto segment = ToPosition(info[0]);
+  if (!segment) return Throw(env, ArgumentError("merkleRoot(segment)"));
+  return AsyncTask<SegmentRoot>::Run(
+      env, "clustor.merkleRoot",
+      [handle = handle_, segment = *segment] { return handle->log().MerkleRoot(segment); },
+      [](Napi::Env task_env, SegmentRoot& of) {
+        return FromBytes(task_env, std::as_bytes(std::span(of.root)));
+      });
 }
 
 Napi::Value LogObject::Stats(const Napi::CallbackInfo& info) {

@@ -26,6 +26,8 @@ class LogObject final : public Napi::ObjectWrap<LogObject> {
   Napi::Value Submit(const Napi::CallbackInfo& info);
   Napi::Value Read(const Napi::CallbackInfo& info);
   Napi::Value TruncatePrefix(const Napi::CallbackInfo& info);
+  Napi::Value Prove(const Napi::CallbackInfo& info);
+  Napi::Value MerkleRoot(const Napi::CallbackInfo& info);
   Napi::Value Stats(const Napi::CallbackInfo& info);
   Napi::Value Close(const Napi::CallbackInfo& info);
 

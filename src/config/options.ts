@@ -25,8 +25,15 @@ export const optionTable = {
   ledger: choice(
     'log',
     'ordered',
-    ['ordered'],
-    'Order of segment sync and ledger sync: ordered syncs the ledger after the segment.',
+    ['ordered', 'overlapped', 'inline'],
+    'When the ledger is synced: after the segment, together with it, or not before an acknowledgement at all.',
+  ),
+  ledgerConfirmMs: milliseconds(
+    'log',
+    20,
+    1,
+    60_000,
+    'Pause of an overlapped or inline log after which its newest block is confirmed in the ledger.',
   ),
   encoding: choice(
     'log',
@@ -34,6 +41,11 @@ export const optionTable = {
     ['binary', 'json'],
     'How new segments hold entries; a log may mix both. Also `CLUSTOR_LOG_ENCODING`.',
     'CLUSTOR_LOG_ENCODING',
+  ),
+  merkleLeaves: switched(
+    'log',
+    false,
+    'Frames of new segments carry the SHA-256 leaf of the Merkle tree; proofs work without it too.',
   ),
   ledgerCodec: choice(
     'log',

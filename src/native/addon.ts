@@ -30,7 +30,10 @@ export interface NativeLogOptions {
   readonly groupWritesMax: number
   readonly payloadBytesMax: number
   readonly ledgerBytesMax: number
+  readonly ledger: 'ordered' | 'overlapped' | 'inline'
+  readonly ledgerConfirmMs: number
   readonly encoding: 'binary' | 'json'
+  readonly merkleLeaves: boolean
   readonly ledgerCodec: 'binary' | 'json'
   readonly verifyThreads: number
   /** Whether the recovery report lists terms, kinds and lengths of entries. */
@@ -148,9 +151,24 @@ export interface NativeLog {
     bytesMax: number,
   ): Promise<NativeFrameRange & { readonly bytes: Uint8Array }>
   truncatePrefix(before: number): Promise<void>
+  prove(index: number): Promise<NativeProof>
+  /** The root of a segment's Merkle tree, 32 bytes. */
+  merkleRoot(segment: number): Promise<Uint8Array>
   stats(): NativeStats
   /** Commits what was submitted, delivers every completion, then resolves. Once only. */
   close(): Promise<void>
+}
+
+/** That an entry is part of a segment (native/wal/prove.h). */
+export interface NativeProof {
+  readonly segment: number
+  readonly index: number
+  readonly firstIndex: number
+  readonly count: number
+  readonly frame: Uint8Array
+  /** Hashes of 32 bytes, back to back. */
+  readonly path: Uint8Array
+  readonly root: Uint8Array
 }
 
 /** What `verifyDirectory` found (native/wal/inspect.h). */
@@ -224,6 +242,8 @@ export interface NativeAddon {
   ): void
   parseFrames(bytes: Uint8Array): NativeFrameRange
   verifyDirectory(directory: string, walDirectory: string): Promise<NativeVerifyReport>
+  /** As `prove` of an open log, without opening it. */
+  proveDirectory(directory: string, walDirectory: string, index: number): Promise<NativeProof>
   /** Resolves to a function that gives the next items, an empty list at the end; one call at a time. */
   dumpDirectory(
     directory: string,

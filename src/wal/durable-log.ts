@@ -1,4 +1,5 @@
 import { ClustorError } from '../base/errors.js'
+import type { NativeLog } from '../native/addon.js'
 import { toClustorError } from '../native/native-error.js'
 import { AppendQueue } from './append-queue.js'
 import { closedError, LogDriver, type PendingWrite } from './log-driver.js'
@@ -6,6 +7,7 @@ import { readEntries, type LogEntry } from './log-reader.js'
 import type { LogStatus, RecoveryReport } from './log-report.js'
 import { readLogSettings, type LogSettings, type OpenLogOptions } from './log-settings.js'
 import { readStatus } from './log-status.js'
+import { toEntryProof, type EntryProof } from './proof.js'
 import { toReport } from './recovered.js'
 
 /** Where an appended entry stands. */
@@ -110,11 +112,7 @@ export class DurableLog {
     checkIndex('before', before)
     if (this.#driver.closed) throw closedError()
     if (before > this.#driver.durableIndex + 1) throw outOfRange(before, this.#driver.durableIndex)
-    try {
-      await this.#driver.native.truncatePrefix(before)
-    } catch (error) {
-      throw toClustorError(error)
-    }
+    await this.#ask((native) => native.truncatePrefix(before))
   }
 
   /** Drops the entries from an index on, appends under way included; resolves when that is durable. The next append
@@ -130,6 +128,21 @@ export class DurableLog {
     await new Promise<void>((resolve, reject) => {
       this.#driver.submitted(new PendingTruncation(resolve, reject), sequence)
     })
+  }
+
+  /** Proves that an entry is part of its segment, to whoever believes the segment's root. Reads the whole segment.
+   *  @throws (rejects) as `read`. */
+  async prove(index: number): Promise<EntryProof> {
+    checkIndex('index', index)
+    return toEntryProof(await this.#ask((native) => native.prove(index)))
+  }
+
+  /** The root of a segment's Merkle tree, 32 bytes; `prove` names the segment of an entry. That of a segment that is not
+   *  the last one changes only when a truncation reaches into it.
+   *  @throws (rejects) ERR_INDEX_OUT_OF_RANGE when there is no such segment; as `read`. */
+  async merkleRoot(segment: number): Promise<Uint8Array> {
+    checkIndex('segment', segment)
+    return await this.#ask((native) => native.merkleRoot(segment))
   }
 
   /** Counters and the time each stage of an append takes. Also answers after `close`. */
@@ -154,6 +167,15 @@ export class DurableLog {
     const closing = this.#driver.close()
     this.#appends.rejectStaged(closedError())
     await closing
+  }
+
+  async #ask<Answer>(question: (native: NativeLog) => Promise<Answer>): Promise<Answer> {
+    if (this.#driver.closed) throw closedError()
+    try {
+      return await question(this.#driver.native)
+    } catch (error) {
+      throw toClustorError(error)
+    }
   }
 
   #checkTruncation(from: number): void {

@@ -2,6 +2,7 @@ import type { ClustorError } from '../base/errors.js'
 import { loadAddon, type NativeDumpItem, type NativeVerifyReport } from '../native/addon.js'
 import { toClustorError } from '../native/native-error.js'
 import type { RecoveryReport } from './log-report.js'
+import { toEntryProof, type EntryProof } from './proof.js'
 import { toReport } from './recovered.js'
 
 /** What is in the files of a log, as far as it can be told without opening it. */
@@ -80,6 +81,20 @@ export async function* dumpDirectory(
       if (items.length === 0) return
       yield* items
     }
+  } catch (error) {
+    throw toClustorError(error)
+  }
+}
+
+/** Proves that an entry is part of its segment, as `DurableLog.prove`. Changes nothing, takes no lock.
+ *  @throws ERR_INDEX_COMPACTED, ERR_INDEX_OUT_OF_RANGE; what `verifyDirectory` has as its verdict; ERR_IO and its kin. */
+export async function proveEntry(
+  directory: string,
+  index: number,
+  walDirectory = '',
+): Promise<EntryProof> {
+  try {
+    return toEntryProof(await loadAddon().proveDirectory(directory, walDirectory, index))
   } catch (error) {
     throw toClustorError(error)
   }

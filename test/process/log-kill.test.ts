@@ -8,8 +8,8 @@ import { startFixture } from '../support/run-fixture.js'
 import { temporaryDirectory } from '../support/temporary-directory.js'
 import { reportPipe, seedOf, type ChildSettings } from './log-kill-payload.js'
 
-/** Kills per durability; CLUSTOR_KILLS raises it for a long run. */
-const kills = Number(process.env['CLUSTOR_KILLS'] ?? 100)
+/** Kills per setting; CLUSTOR_KILLS raises it for a long run. */
+const kills = Number(process.env['CLUSTOR_KILLS'] ?? 60)
 /** CLUSTOR_SEED repeats a run. */
 const seed = Number(process.env['CLUSTOR_SEED'] ?? Date.now() % 2 ** 31)
 /** A directory is left after so many lives, so that reading it back stays cheap. */
@@ -29,15 +29,25 @@ interface Victim {
   readonly entries: Entries
 }
 
-for (const durability of ['strict', 'group'] as const) {
-  test(`W01: kill -9 at a random moment loses nothing acknowledged (${durability})`, async (t) => {
+const settings: readonly LogOptions[] = [
+  { durability: 'strict' },
+  { durability: 'group' },
+  { durability: 'group', ledger: 'overlapped' },
+  { durability: 'group', ledger: 'inline' },
+  { durability: 'strict', ledger: 'inline', ledgerConfirmMs: 1 },
+  { durability: 'group', encoding: 'json', ledgerCodec: 'json', merkleLeaves: true },
+]
+
+for (const options of settings) {
+  const name = Object.values(options).join(', ')
+  test(`W01: kill -9 at a random moment loses nothing acknowledged (${name})`, async (t) => {
     t.timeout(10 * 60_000)
     t.log(`CLUSTOR_SEED=${seed}`)
     const random = new SeededRandom(seed)
     const counts = { acknowledged: 0, unacknowledged: 0 }
 
     for (let life = 0; life < kills;) {
-      const victim = newVictim(t, durability, random)
+      const victim = newVictim(t, options, random)
       for (let round = 0; round < livesPerDirectory && life < kills; round++, life++) {
         const acknowledged = await liveAndDie(victim)
         counts.acknowledged += acknowledged.size
@@ -52,14 +62,10 @@ for (const durability of ['strict', 'group'] as const) {
   })
 }
 
-function newVictim(
-  t: ExecutionContext,
-  durability: 'strict' | 'group',
-  random: SeededRandom,
-): Victim {
+function newVictim(t: ExecutionContext, wanted: LogOptions, random: SeededRandom): Victim {
   // Small files, so that lives end in rotations and ledger switches too.
   const segmentBytes = 64 * 1024 * integerBetween(random, 1, 8)
-  const options = { durability, segmentBytes, ledgerBytesMax: 64 * 1024 }
+  const options = { ...wanted, segmentBytes, ledgerBytesMax: 64 * 1024 }
   return { directory: temporaryDirectory(t), options, random, entries: new Map() }
 }
 
