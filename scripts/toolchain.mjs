@@ -20,7 +20,7 @@ export const clangAdvice =
  */
 export function buildNative({ name, definitions = [], targets = [], clang = false }) {
   const folder = path.join(packageRoot, 'build', name)
-  const ninja = runs('ninja') && !existsSync(path.join(folder, 'Makefile'))
+  const ninja = prefersNinja(folder)
   const compiler = clang ? [`-DCMAKE_CXX_COMPILER=${requiredClang()}`] : []
   run('cmake', [
     ...['-S', 'native', '-B', folder, ...(ninja ? ['-G', 'Ninja'] : [])],
@@ -55,6 +55,31 @@ export function run(program, programArguments) {
     )
   }
   if (result.status !== 0) process.exit(result.status ?? 1)
+}
+
+/**
+ * Builds one program of the native tests and runs it with the arguments of this process. What the build says goes to
+ * stderr, so that stdout holds what the program says and nothing else.
+ */
+export function runProof(program) {
+  const folder = path.join('build', 'native')
+  const steps = [
+    ['cmake', ['-S', 'native', '-B', folder, ...(prefersNinja(folder) ? ['-G', 'Ninja'] : [])]],
+    ['cmake', ['--build', folder, '--parallel', '2', '--target', program]],
+  ]
+  for (const [command, commandArguments] of steps) {
+    const built = spawnSync(command, commandArguments, { cwd: packageRoot, encoding: 'utf8' })
+    if (built.status === 0) continue
+    process.stderr.write(`${built.stdout ?? ''}${built.stderr ?? ''}`)
+    stop(
+      `${command} failed (${built.error?.message ?? 'see above'}); the C++ tests need CMake 3.22`,
+    )
+  }
+  run(path.join(folder, 'test', program), process.argv.slice(2))
+}
+
+function prefersNinja(folder) {
+  return runs('ninja') && !existsSync(path.resolve(packageRoot, folder, 'Makefile'))
 }
 
 function runs(program) {

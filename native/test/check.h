@@ -21,6 +21,8 @@ std::vector<TestCase>& Registry();
 // Marks the running test as failed and prints why.
 void Fail(const char* file, int line, const std::string& what);
 bool CurrentTestFailed();
+// Runs the body; true when nothing in it failed.
+bool RunTest(const TestCase& test);
 
 struct Registration {
   Registration(const char* suite, const char* name, void (*body)()) {

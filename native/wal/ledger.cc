@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "base/planted_bug.h"
 #include "wal/poison.h"
 #include "wal/zero_file.h"
 
@@ -165,7 +166,7 @@ Status Ledger::WriteConfirmation() {
 }
 
 Status Ledger::Sync() {
-  RETURN_IF_ERROR(file_->SyncData());
+  if (!IsPlanted(PlantedBug::kSkipLedgerSync)) RETURN_IF_ERROR(file_->SyncData());
   CountSynced();
   return Status::Ok();
 }
@@ -217,6 +218,7 @@ Status Ledger::WriteAlone(const LedgerRecord& record) {
 }
 
 Status Ledger::RecordPrefix(const LogPrefix& prefix) {
+  if (IsPlanted(PlantedBug::kSkipPrefixRecord)) return Status::Ok();
   RETURN_IF_ERROR(
       WriteAlone(Record(LedgerTag::kPrefix, 0, prefix.first_index, prefix.first_segment)));
   prefix_ = prefix;

@@ -4,6 +4,7 @@
 #include <array>
 #include <utility>
 
+#include "base/planted_bug.h"
 #include "wal/zero_file.h"
 
 namespace clustor {
@@ -92,7 +93,8 @@ Status Recovery::RepairTail() {
 Status Recovery::SettleEnd() {
   const uint64_t proven = scan_->ledger->proven_block;
   const bool unproven = scan_->end.block > proven && scan_->end_proof.block != 0;
-  if (unproven && scan_->before_end_proof.block > proven) {
+  if (unproven && scan_->before_end_proof.block > proven &&
+      !IsPlanted(PlantedBug::kRewriteUnproven)) {
     RETURN_IF_ERROR(Prove(scan_->before_end_proof));
   }
   const bool tail_is_new = scan_->end_position.segment_seq != scan_->tail_header.segment_seq ||

@@ -3,6 +3,7 @@
 #include <array>
 #include <utility>
 
+#include "base/planted_bug.h"
 #include "wal/poison.h"
 #include "wal/zero_file.h"
 
@@ -62,6 +63,7 @@ Status SegmentTail::Install(Spare* spare, const SegmentHeader& header) {
   RETURN_IF_ERROR(spare->file->WriteAt(0, bytes));
   const std::string path = paths_.Segment(header.segment_seq);
   RETURN_IF_ERROR(env_->RenameFile(spare->path, path));
+  if (IsPlanted(PlantedBug::kSkipDirectorySync)) return Status::Ok();
   const Status synced = env_->SyncDirectory(paths_.wal);
   if (synced.ok()) return Status::Ok();
   // Whether the name is durable is not known. Under its old name the file is no part of the log, so
@@ -77,6 +79,7 @@ Status SegmentTail::Write(std::span<const std::byte> block) {
 }
 
 Status SegmentTail::Rollback(uint64_t block_bytes) {
+  if (IsPlanted(PlantedBug::kSkipRollback)) return Status::Ok();
   RETURN_IF_ERROR(WriteZeros(file_.get(), offset_, offset_ + block_bytes));
   return file_->SyncData();
 }
