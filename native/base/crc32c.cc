@@ -109,6 +109,18 @@ __attribute__((target("sse4.2"))) uint32_t ExtendHardware(uint32_t crc, const st
   return ~static_cast<uint32_t>(state);
 }
 
+__attribute__((target("sse4.2"))) void ExtendLanesHardware(std::array<uint32_t, 4>* crcs,
+                                                           std::span<const std::byte> rows) {
+  std::array<uint32_t, 4> state;
+  for (size_t lane = 0; lane < 4; ++lane) state[lane] = ~(*crcs)[lane];
+  for (size_t at = 0; at < rows.size(); at += 16) {
+    for (size_t lane = 0; lane < 4; ++lane) {
+      state[lane] = _mm_crc32_u32(state[lane], Load32(rows.data() + at + 4 * lane));
+    }
+  }
+  for (size_t lane = 0; lane < 4; ++lane) (*crcs)[lane] = ~state[lane];
+}
+
 bool HasHardware() { return __builtin_cpu_supports("sse4.2") != 0; }
 
 #elif defined(__aarch64__)
@@ -121,6 +133,18 @@ __attribute__((target("+crc"))) uint32_t ExtendHardware(uint32_t crc, const std:
   return ~state;
 }
 
+__attribute__((target("+crc"))) void ExtendLanesHardware(std::array<uint32_t, 4>* crcs,
+                                                         std::span<const std::byte> rows) {
+  std::array<uint32_t, 4> state;
+  for (size_t lane = 0; lane < 4; ++lane) state[lane] = ~(*crcs)[lane];
+  for (size_t at = 0; at < rows.size(); at += 16) {
+    for (size_t lane = 0; lane < 4; ++lane) {
+      state[lane] = __crc32cw(state[lane], Load32(rows.data() + at + 4 * lane));
+    }
+  }
+  for (size_t lane = 0; lane < 4; ++lane) (*crcs)[lane] = ~state[lane];
+}
+
 bool HasHardware() { return (getauxval(AT_HWCAP) & HWCAP_CRC32) != 0; }
 
 #else
@@ -128,6 +152,8 @@ bool HasHardware() { return (getauxval(AT_HWCAP) & HWCAP_CRC32) != 0; }
 uint32_t ExtendHardware(uint32_t crc, const std::byte* at, size_t bytes) {
   return Crc32cExtendSoftware(crc, {at, bytes});
 }
+
+void ExtendLanesHardware(std::array<uint32_t, 4>*, std::span<const std::byte>) {}
 
 bool HasHardware() { return false; }
 
@@ -145,6 +171,15 @@ uint32_t Crc32cExtendSoftware(uint32_t crc, std::span<const std::byte> bytes) {
   }
   for (; at < bytes.size(); ++at) state = StepByte(state, bytes[at]);
   return ~state;
+}
+
+void Crc32cExtendLanes(std::array<uint32_t, 4>* crcs, std::span<const std::byte> rows) {
+  static const bool kHardware = HasHardware();
+  if (kHardware) return ExtendLanesHardware(crcs, rows);
+  for (size_t at = 0; at < rows.size(); at += 4) {
+    uint32_t* crc = &(*crcs)[at / 4 % 4];
+    *crc = Crc32cExtendSoftware(*crc, rows.subspan(at, 4));
+  }
 }
 
 uint32_t Crc32cExtend(uint32_t crc, std::span<const std::byte> bytes) {

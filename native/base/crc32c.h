@@ -1,6 +1,7 @@
 // CRC32C (Castagnoli). Hardware where there is some (SSE4.2, ARMv8), the same values everywhere.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -9,6 +10,10 @@ namespace clustor {
 
 // The CRC of `bytes` continued from `crc`, the CRC of what came before (0 at the start).
 uint32_t Crc32cExtend(uint32_t crc, std::span<const std::byte> bytes);
+
+// Four CRCs at a time: word i of `rows`, little-endian words of 32 bits, extends crcs[i % 4].
+// REQUIRES: rows.size() is a multiple of 16.
+void Crc32cExtendLanes(std::array<uint32_t, 4>* crcs, std::span<const std::byte> rows);
 
 inline uint32_t Crc32c(std::span<const std::byte> bytes) { return Crc32cExtend(0, bytes); }
 

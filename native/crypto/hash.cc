@@ -52,6 +52,17 @@ StatusOr<Sha256Digest> Sha256::Finish() {
   return digest;
 }
 
+StatusOr<Sha256Digest> Sha256::Peek() const {
+  const EvpFunctions& evp = EvpOfContexts();
+  const DigestContext::Pointer copy = NewContext(&evp);
+  Sha256Digest digest;
+  if (failed_ || copy == nullptr || evp.digest_copy(copy.get(), context_.get()) != 1 ||
+      !Final(copy.get(), &digest)) {
+    return CryptoFailed("EVP_MD_CTX_copy_ex");
+  }
+  return digest;
+}
+
 StatusOr<Sha256Digest> Sha256Of(std::initializer_list<std::span<const std::byte>> pieces) {
   StatusOr<Sha256> hash = Sha256::Create();
   if (!hash.ok()) return hash.status();

@@ -33,6 +33,8 @@ class Sha256 {
   void Update(std::span<const std::byte> bytes);
   // The digest of all bytes since Create or the last Finish. Errors: kOutOfMemory.
   StatusOr<Sha256Digest> Finish();
+  // The same, after which more can be added to these bytes. Errors: kOutOfMemory.
+  StatusOr<Sha256Digest> Peek() const;
 
  private:
   explicit Sha256(DigestContext::Pointer context) : context_(std::move(context)) {}

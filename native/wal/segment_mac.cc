@@ -1,0 +1,108 @@
+#include "wal/segment_mac.h"
+
+#include <array>
+#include <utility>
+
+#include "base/coding.h"
+#include "crypto/block_iv.h"
+#include "wal/stored_frames.h"
+
+namespace clustor {
+
+namespace {
+
+constexpr size_t kBlockTagBytesAtEnd = 16;
+
+Status KeyFailure(StatusCode code, const SegmentHeader& header, const char* why) {
+  StatusDetails details;
+  details.segment = static_cast<int64_t>(header.segment_seq);
+  details.message = "segment " + std::to_string(header.segment_seq) +
+                    " is sealed under mac epoch " + std::to_string(header.mac_epoch) + ", " + why;
+  return Status(code, std::move(details));
+}
+
+}  // namespace
+
+SegmentMac::SegmentMac(const SegmentHeader& header, HmacSha256 key, Sha256 content)
+    : segment_seq_(header.segment_seq), key_(std::move(key)), content_(std::move(content)) {
+  std::array<std::byte, kSegmentHeaderBytes> page;
+  EncodeSegmentHeader(header, page);
+  content_.Update(page);
+}
+
+StatusOr<std::unique_ptr<SegmentMac>> SegmentMac::Create(const SegmentHeader& header,
+                                                         const KeyRing* keys) {
+  if (header.mac_epoch == 0) return std::unique_ptr<SegmentMac>();
+  const std::optional<KeyView> key = keys == nullptr ? std::nullopt : keys->Mac(header.mac_epoch);
+  if (!key) {
+    return KeyFailure(StatusCode::kKeyUnknownEpoch, header, "which the key ring does not hold");
+  }
+  const StatusOr<uint64_t> check = MacCheck(*key, header.mac_epoch);
+  if (!check.ok()) return check.status();
+  if (*check != header.mac_check) {
+    return KeyFailure(StatusCode::kKeyWrong, header, "and the key ring has another key for it");
+  }
+  StatusOr<HmacSha256> hmac = HmacSha256::Create(*key);
+  if (!hmac.ok()) return hmac.status();
+  StatusOr<Sha256> content = Sha256::Create();
+  if (!content.ok()) return content.status();
+  return std::unique_ptr<SegmentMac>(new SegmentMac(header, std::move(*hmac), std::move(*content)));
+}
+
+void SegmentMac::Stage(std::span<const std::byte> plaintext, uint64_t offset) {
+  staged_ = lanes_;
+  uint64_t at = 0;
+  while (at < plaintext.size()) {
+    const std::span<const std::byte> rest = plaintext.subspan(at);
+    std::array<std::byte, 8> frame_offset;
+    Store64(frame_offset.data(), offset + kBlockHeaderBytes + at);
+    staged_.offsets.Add(frame_offset);
+    staged_.entries.Add(rest.first(kFrameHeaderBytes + Load32(rest.data() + 4)));
+    at += StoredFrameBytesAt(rest);
+  }
+}
+
+void SegmentMac::Add(const BlockHeader& header, std::span<const std::byte> stored) {
+  lanes_ = staged_;
+  if (header.entry_count > 0) {
+    if (entry_count_ == 0) first_index_ = header.first_index;
+    last_index_ = header.first_index + header.entry_count - 1;
+    entry_count_ += header.entry_count;
+  }
+  const bool is_encrypted = (header.flags & kBlockFlagEncrypted) != 0;
+  if (is_encrypted) {
+    // The tag stands for all that is encrypted.
+    content_.Update(stored.first(kBlockHeaderBytes));
+    content_.Update(stored.last(kBlockTagBytesAtEnd + kBlockChecksumBytes));
+  } else {
+    content_.Update(stored);
+  }
+}
+
+StatusOr<SegmentTrailer> SegmentMac::Finish() {
+  SegmentTrailer trailer;
+  trailer.segment_seq = segment_seq_;
+  trailer.first_index = first_index_;
+  trailer.last_index = last_index_;
+  trailer.entry_count = entry_count_;
+  trailer.entries_lanes = lanes_.entries.Value();
+  trailer.offsets_lanes = lanes_.offsets.Value();
+  const StatusOr<Sha256Digest> content = content_.Peek();
+  if (!content.ok()) return content.status();
+  const StatusOr<Sha256Digest> mac = TrailerMac(trailer, *content, &key_);
+  if (!mac.ok()) return mac.status();
+  trailer.mac = *mac;
+  return trailer;
+}
+
+StatusOr<TrailerState> SegmentMac::Check(std::span<const std::byte> page) {
+  const std::optional<SegmentTrailer> found = DecodeTrailer(page);
+  if (!found || found->segment_seq != segment_seq_) return TrailerState::kNone;
+  const StatusOr<SegmentTrailer> expected = Finish();
+  if (!expected.ok()) return expected.status();
+  std::array<std::byte, kTrailerPageBytes> expected_page;
+  EncodeTrailer(*expected, expected_page);
+  return ConstantTimeEqual(page, expected_page) ? TrailerState::kValid : TrailerState::kWrong;
+}
+
+}  // namespace clustor

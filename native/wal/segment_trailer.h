@@ -1,0 +1,64 @@
+// The trailer of a sealed segment (docs/wal-format.md, "Trailer of a sealed segment"): its bytes,
+// its lanes and its code.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+
+#include "base/status.h"
+#include "crypto/hash.h"
+
+namespace clustor {
+
+// The last page of a segment with a mac_epoch.
+inline constexpr size_t kTrailerPageBytes = 4096;
+inline constexpr size_t kTrailerBytes = 94;  // The published fields; a CRC of 4 bytes follows them.
+inline constexpr uint8_t kTrailerVersion = 1;
+
+enum class MacSuite : uint8_t {
+  kLanes = 1,    // The published one: over the lanes alone, which a forger can keep. Never written.
+  kContent = 2,  // Also over a SHA-256 of all that the segment holds.
+};
+
+// CRC32C in four lanes: word i of a stream of 32-bit words goes to lane i mod 4.
+class CrcLanes {
+ public:
+  static constexpr size_t kBytes = 16;
+  using Bytes = std::array<std::byte, kBytes>;
+
+  void Add(std::span<const std::byte> bytes);
+  // The lanes as four u32, with the last word padded with zeros. More can be added afterwards.
+  Bytes Value() const;
+
+ private:
+  std::array<uint32_t, 4> lanes_{};
+  Bytes carry_{};  // Of a row of four words that is not complete.
+  size_t carry_bytes_ = 0;
+};
+
+struct SegmentTrailer {
+  MacSuite suite = MacSuite::kContent;
+  uint64_t segment_seq = 0;
+  uint64_t first_index = 0;  // Of the first entry in the segment, 0 when there is none.
+  uint64_t last_index = 0;   // Of the last one.
+  uint32_t entry_count = 0;
+  CrcLanes::Bytes entries_lanes{};
+  CrcLanes::Bytes offsets_lanes{};
+  Sha256Digest mac{};
+};
+
+// REQUIRES: page.size() == kTrailerPageBytes.
+void EncodeTrailer(const SegmentTrailer& trailer, std::span<std::byte> page);
+// Nothing when there is no trailer that verifies, or one of another version or suite.
+// REQUIRES: page.size() == kTrailerPageBytes.
+std::optional<SegmentTrailer> DecodeTrailer(std::span<const std::byte> page);
+
+// The code of a trailer, from all its fields but mac. content: of suite kContent only.
+// Errors: of HmacSha256.
+StatusOr<Sha256Digest> TrailerMac(const SegmentTrailer& trailer, const Sha256Digest& content,
+                                  HmacSha256* key);
+
+}  // namespace clustor
