@@ -31,6 +31,9 @@ class File {
   // overwrite: the caller fills it with zeros.
   virtual Status Allocate(uint64_t bytes) = 0;
   virtual StatusOr<uint64_t> Bytes() = 0;
+  // The system need not keep this range in memory, so that the next read comes from the disk. Only
+  // advice; unsynced bytes stay.
+  virtual void DropCache(uint64_t, uint64_t) {}
 };
 
 // A held lock; released on destruction.

@@ -93,6 +93,13 @@ class PosixFile final : public File {
     return static_cast<uint64_t>(end);
   }
 
+  void DropCache(uint64_t offset, uint64_t bytes) override {
+#if defined(POSIX_FADV_DONTNEED)
+    posix_fadvise(descriptor_.get(), static_cast<off_t>(offset), static_cast<off_t>(bytes),
+                  POSIX_FADV_DONTNEED);
+#endif
+  }
+
  private:
   const Descriptor descriptor_;
   const std::string path_;

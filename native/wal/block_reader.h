@@ -48,6 +48,8 @@ class BlockReader {
   StatusOr<BlockOutcome> Next(const ChainEnd& before, BlockView* block, std::string* why);
 
   uint64_t offset() const { return offset_; }
+  // The next block is at this offset.
+  void Seek(uint64_t offset) { offset_ = offset; }
   uint64_t bytes_read() const { return bytes_read_; }
 
  private:

@@ -157,6 +157,25 @@ StatusOr<SegmentPlan> Catalog::PlanSegment(uint64_t segment_seq) const {
                 "the log has no segment " + std::to_string(segment_seq));
 }
 
+uint64_t Catalog::SegmentFrom(uint64_t segment_seq) const {
+  const MutexLock lock(&mutex_);
+  for (const SegmentSpans& segment : segments_) {
+    if (segment.segment_seq >= segment_seq) return segment.segment_seq;
+  }
+  return 0;
+}
+
+std::optional<IndexRange> Catalog::EntriesFrom(uint64_t segment_seq, uint64_t offset) const {
+  const MutexLock lock(&mutex_);
+  for (size_t i = 0; i < segments_.size(); ++i) {
+    if (segments_[i].segment_seq != segment_seq) continue;
+    for (const BlockSpan& span : segments_[i].blocks) {
+      if (span.offset() >= offset) return IndexRange{span.first_index, FirstIndexFrom(i + 1) - 1};
+    }
+  }
+  return std::nullopt;
+}
+
 uint64_t Catalog::first_index() const {
   const MutexLock lock(&mutex_);
   return first_index_;

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -27,6 +28,11 @@ struct SegmentSpans {
   uint64_t file_bytes = 0;
   StoredForm form;
   std::vector<BlockSpan> blocks;
+};
+
+struct IndexRange {
+  uint64_t first = 0;
+  uint64_t last = 0;
 };
 
 // One block to read, and which of its entries are meant.
@@ -77,6 +83,12 @@ class Catalog {
   StatusOr<SegmentPlan> PlanSegmentOf(uint64_t index) const EXCLUDES(mutex_);
   // The whole segment. Errors: kIndexOutOfRange when the log has no such segment.
   StatusOr<SegmentPlan> PlanSegment(uint64_t segment_seq) const EXCLUDES(mutex_);
+
+  // The oldest segment that is not below segment_seq, 0 when there is none.
+  uint64_t SegmentFrom(uint64_t segment_seq) const EXCLUDES(mutex_);
+  // The entries of the blocks of a segment at and behind an offset; nothing when there are none.
+  std::optional<IndexRange> EntriesFrom(uint64_t segment_seq, uint64_t offset) const
+      EXCLUDES(mutex_);
 
   uint64_t first_index() const EXCLUDES(mutex_);
   uint64_t last_index() const EXCLUDES(mutex_);

@@ -74,6 +74,7 @@ bool Committer::Step() {
 
 std::optional<Completion> Committer::CommitGroup(Group* group) {
   if (!poison_.ok()) return FailAll(*group, poison_);
+  if (!quarantine_.ok()) return FailAll(*group, quarantine_);
   StageTimes times;
   times.start = env_->MonotonicNs();
   GroupPlan plan = PlanGroup(*group, end_, plan_limits_);
@@ -246,6 +247,8 @@ void Committer::NoteState() {
   unconfirmed_since_ns_ = writer_.UnconfirmedSinceNs();
   stats_.poisoned = !poison_.ok();
   if (stats_.poisoned) stats_.poison = poison_;
+  stats_.quarantined = !quarantine_.ok();
+  if (stats_.quarantined) stats_.quarantine = quarantine_;
 }
 
 // A spare is made once the tail is a quarter full: a log that hardly grows needs none.
@@ -298,6 +301,7 @@ Status Committer::TruncatePrefix(uint64_t before) {
   {
     const MutexLock lock(&commit_mutex_);
     if (!poison_.ok()) return poison_;
+    if (!quarantine_.ok()) return quarantine_;
     // The newest block holds the hard state chain: its segment stays.
     removable = catalog_.RemovableSegments(before, end_segment_);
     if (removable.empty()) return Status::Ok();
@@ -328,6 +332,19 @@ Status Committer::RemoveSegment(uint64_t segment_seq) {
     RETURN_IF_ERROR(env_->RemoveFile(paths_.Segment(segment_seq)));
   }
   return env_->SyncDirectory(paths_.wal);
+}
+
+bool Committer::Quarantine(Status why) {
+  const MutexLock lock(&commit_mutex_);
+  if (!quarantine_.ok()) return false;
+  quarantine_ = std::move(why);
+  NoteState();
+  return true;
+}
+
+void Committer::CountScrubbed(uint64_t bytes) {
+  const MutexLock lock(&stats_mutex_);
+  stats_.scrubbed_bytes += bytes;
 }
 
 LogStats Committer::Stats() const {

@@ -65,6 +65,9 @@ class Committer final : public CommitTask {
   void CancelMaintenance() { cancelled_.store(true, std::memory_order_relaxed); }
 
   Status TruncatePrefix(uint64_t before) EXCLUDES(commit_mutex_);
+  // From now on every write fails with this. False when the log is quarantined already.
+  bool Quarantine(Status why) EXCLUDES(commit_mutex_);
+  void CountScrubbed(uint64_t bytes) EXCLUDES(stats_mutex_);
   LogStats Stats() const EXCLUDES(stats_mutex_);
 
  private:
@@ -112,6 +115,7 @@ class Committer final : public CommitTask {
   ChainEnd chain_ GUARDED_BY(commit_mutex_);
   uint64_t end_segment_ GUARDED_BY(commit_mutex_) = 0;
   Status poison_ GUARDED_BY(commit_mutex_);
+  Status quarantine_ GUARDED_BY(commit_mutex_);
   // The shortage that failed the last group, until an entry is appended again: writes that were
   // built on the failed ones get the same code.
   Status shortage_ GUARDED_BY(commit_mutex_);

@@ -47,6 +47,8 @@ class Log::Impl {
   StatusOr<EntryProof> Prove(uint64_t index) const;
   StatusOr<SegmentRoot> MerkleRoot(uint64_t segment_seq) const;
   Status TruncatePrefix(uint64_t before);
+  StatusOr<ScrubStep> Scrub(ScrubCursor* cursor, uint64_t bytes_max);
+  void Quarantine(const Status& damage);
   LogStats Stats() const { return committer_->Stats(); }
   Status Close() EXCLUDES(close_mutex_);
   bool Pump();
@@ -54,7 +56,7 @@ class Log::Impl {
   RecoveryReport* report() { return &report_; }
 
  private:
-  void NoteBoot(const LogIdentity& identity, const Status& damage);
+  bool NoteBoot(const Status& damage) const;
   Status CheckLedgerCodec(const LedgerScan& ledger) const;
   void ScheduleMaintenance();
 
@@ -66,6 +68,8 @@ class Log::Impl {
   CompletionSink* const sink_;
   std::unique_ptr<Committer> committer_;
   RecoveryReport report_;
+  LogIdentity identity_;
+  uint64_t opened_ms_ = 0;
 
   std::atomic<bool> open_{false};  // Release when opened or closed, acquire where it is checked.
   Mutex close_mutex_;              // Held while closing; before every other lock.
@@ -85,12 +89,14 @@ Status Log::Impl::Open() {
   StatusOr<DirectoryScan> scan = ScanDirectory(env_, paths_, *identity, ScanOptionsOf(options_));
   if (!scan.ok()) return scan.status();
   report_.scan_ns = env_->MonotonicNs() - start_ns;
+  identity_ = *identity;
+  opened_ms_ = env_->WallClockMs();
   if (scan->ledger) RETURN_IF_ERROR(CheckLedgerCodec(*scan->ledger));
   if (!scan->verdict.ok()) {
     // Of a log that is another's, or another version's, nothing at all is changed.
     if (IsDamage(scan->verdict)) {
       FillReport(&*scan, &report_);
-      NoteBoot(*identity, scan->verdict);
+      report_.boot_record_written = NoteBoot(scan->verdict);
     }
     return scan->verdict;
   }
@@ -99,7 +105,7 @@ Status Log::Impl::Open() {
   committer_ = std::make_unique<Committer>(env_, paths_, options_, PatternOf(options_, *identity),
                                            threads, sink_);
   RETURN_IF_ERROR(Recover(env_, paths_, &*scan, committer_.get(), &report_));
-  NoteBoot(*identity, Status::Ok());
+  report_.boot_record_written = NoteBoot(Status::Ok());
   const MutexLock hold(&close_mutex_);
   lock_ = std::move(*lock);
   open_.store(true, std::memory_order_release);
@@ -112,9 +118,9 @@ Status Log::Impl::Open() {
 
 // Whatever keeps the record from being written, a full disk most of all, is no reason to do without
 // the log.
-void Log::Impl::NoteBoot(const LogIdentity& identity, const Status& damage) {
-  const BootRecord record = {identity, env_->WallClockMs(), damage};
-  report_.boot_record_written = WriteBootRecord(env_, paths_, record, report_).ok();
+bool Log::Impl::NoteBoot(const Status& damage) const {
+  const BootRecord record = {identity_, opened_ms_, damage};
+  return WriteBootRecord(env_, paths_, record, report_).ok();
 }
 
 Status Log::Impl::CheckLedgerCodec(const LedgerScan& ledger) const {
@@ -168,6 +174,30 @@ Status Log::Impl::TruncatePrefix(uint64_t before) {
     return Status(StatusCode::kClosed, "the log is closed");
   }
   return committer_->TruncatePrefix(before);
+}
+
+StatusOr<ScrubStep> Log::Impl::Scrub(ScrubCursor* cursor, uint64_t bytes_max) {
+  if (!open_.load(std::memory_order_acquire)) {
+    return Status(StatusCode::kClosed, "the log is closed");
+  }
+  const LogStats stats = Stats();
+  const ScrubTarget target = {env_, &paths_, committer_->catalog(), stats.tail_segment,
+                              stats.tail_offset};
+  StatusOr<ScrubStep> step = ScrubNext(target, bytes_max, cursor);
+  if (step.ok()) committer_->CountScrubbed(step->bytes);
+  if (step.status().code() == StatusCode::kLogCorrupt) Quarantine(step.status());
+  return step;
+}
+
+void Log::Impl::Quarantine(const Status& damage) {
+  if (!open_.load(std::memory_order_acquire)) return;
+  StatusDetails details = damage.details();
+  details.message = "the log is quarantined and takes no writes: " + details.message +
+                    "; what verifies can be read";
+  if (committer_->Quarantine(Status(StatusCode::kLogQuarantined, std::move(details)))) {
+    // As at open: that the record cannot be written changes nothing.
+    NoteBoot(damage);
+  }
 }
 
 Status Log::Impl::Close() {
@@ -235,6 +265,12 @@ StatusOr<SegmentRoot> Log::MerkleRoot(uint64_t segment_seq) {
 }
 
 Status Log::TruncatePrefix(uint64_t before) { return impl_->TruncatePrefix(before); }
+
+StatusOr<ScrubStep> Log::Scrub(ScrubCursor* cursor, uint64_t bytes_max) {
+  return impl_->Scrub(cursor, bytes_max);
+}
+
+void Log::Quarantine(const Status& damage) { impl_->Quarantine(damage); }
 
 LogStats Log::Stats() const { return impl_->Stats(); }
 

@@ -23,6 +23,7 @@
 #include "wal/hard_state.h"
 #include "wal/options.h"
 #include "wal/prove.h"
+#include "wal/scrub.h"
 #include "wal/stats.h"
 
 namespace clustor {
@@ -139,6 +140,18 @@ class Log {
   // Removes whole segments whose entries all lie below `before`; durable on return. Entries of a
   // segment that is only partly below stay readable.
   Status TruncatePrefix(uint64_t before);
+
+  // Verifies about bytes_max bytes of what the disk holds of the durable log, at least one block,
+  // and moves the cursor, which starts as ScrubCursor(). Segments that are removed meanwhile are
+  // passed over. Blocks for as long as reading takes; one call at a time per cursor. Errors:
+  // kLogCorrupt (segment, offset, indexes) for damage, which also quarantines the log: the cursor
+  // then goes on behind the segment. kIo and its kin for failed reads, which do not.
+  StatusOr<ScrubStep> Scrub(ScrubCursor* cursor, uint64_t bytes_max);
+
+  // Takes the log out of use for writing, for damage that was found in it: writes and
+  // TruncatePrefix fail with kLogQuarantined and the place of the damage; reads of what verifies go
+  // on. Until the log is closed: the next Open judges for itself. The first call counts.
+  void Quarantine(const Status& damage);
 
   // A snapshot; counters of one call belong together as far as one group is concerned.
   LogStats Stats() const;

@@ -65,6 +65,9 @@ struct LogStats {
   uint64_t sync_stalls = 0;  // Syncs that took longer than sync_stall_ms.
   bool poisoned = false;
   Status poison;  // Why, when poisoned.
+  bool quarantined = false;
+  Status quarantine;            // Why, when quarantined.
+  uint64_t scrubbed_bytes = 0;  // Verified by Log::Scrub.
   StageHistograms stages;
 };
 
