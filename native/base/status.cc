@@ -11,8 +11,10 @@ StatusCode CodeOfErrno(int os_errno) {
   switch (os_errno) {
     case ENOSPC:
       return StatusCode::kDiskFull;
+#ifdef EDQUOT
     case EDQUOT:
       return StatusCode::kQuotaExceeded;
+#endif
     case EROFS:
       return StatusCode::kReadOnlyFilesystem;
     case EMFILE:

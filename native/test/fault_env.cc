@@ -79,6 +79,7 @@ class FaultFile final : public File {
     const Status met = env_->Meet(Call::kWrite, path_, "pwrite", &partial_bytes);
     if (!met.ok()) bytes = bytes.first(std::min(partial_bytes, bytes.size()));
     if (bytes.empty()) return met;
+    RETURN_IF_ERROR(env_->Grow(inode_.get(), offset + bytes.size(), "pwrite", path_));
     env_->bytes_written_ += bytes.size();
     const auto is_zero = [](std::byte byte) { return byte == std::byte{0}; };
     if (std::all_of(bytes.begin(), bytes.end(), is_zero)) env_->zero_bytes_written_ += bytes.size();
@@ -110,8 +111,7 @@ class FaultFile final : public File {
 
   Status Allocate(uint64_t bytes) override {
     RETURN_IF_ERROR(env_->Meet(Call::kAllocate, path_, "fallocate"));
-    if (inode_->seen.bytes() < bytes) inode_->seen.Resize(bytes);
-    return Status::Ok();
+    return env_->Grow(inode_.get(), bytes, "fallocate", path_);
   }
 
   StatusOr<uint64_t> Bytes() override { return inode_->seen.bytes(); }
@@ -131,6 +131,22 @@ class FaultLock final : public FileLock {
   FaultEnv* const env_;
   const std::string path_;
 };
+
+uint64_t FaultEnv::UsedBytes() const {
+  uint64_t used = 0;
+  for (const auto& [path, inode] : names_) used += inode->seen.bytes();
+  return used;
+}
+
+Status FaultEnv::Grow(Inode* inode, uint64_t bytes, const char* syscall, const std::string& path) {
+  const uint64_t before = inode->seen.bytes();
+  if (bytes <= before) return Status::Ok();
+  if (disk_bytes_ != UINT64_MAX && UsedBytes() + bytes - before > disk_bytes_) {
+    return Status::FromErrno(ENOSPC, syscall, path);
+  }
+  inode->seen.Resize(bytes);
+  return Status::Ok();
+}
 
 void FaultEnv::FailCall(Call call, int nth, int os_errno, bool sticky, size_t partial_bytes) {
   faults_.push_back({call, nth, os_errno, sticky, partial_bytes});

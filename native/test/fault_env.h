@@ -68,6 +68,9 @@ class FaultEnv final : public Env {
   // Only calls whose path contains the text count. Cleared by ClearFaults.
   void OnlyOn(std::string path_part) { only_on_ = std::move(path_part); }
   void ClearFaults();
+  // The files take no more than this together; what would is refused with ENOSPC.
+  void SetDiskBytes(uint64_t bytes) { disk_bytes_ = bytes; }
+  uint64_t UsedBytes() const;
   // Called before every call that changes something takes effect.
   void OnChange(std::function<void()> hook) { on_change_ = std::move(hook); }
   // Called in every sync of a file or directory: what a test sees while the disk is busy.
@@ -143,6 +146,9 @@ class FaultEnv final : public Env {
 
   std::unique_ptr<FaultEnv> Descendant() const;
 
+  // Makes the file longer, if the disk has the room.
+  Status Grow(Inode* inode, uint64_t bytes, const char* syscall, const std::string& path);
+
   std::map<std::string, std::shared_ptr<Inode>> names_;
   std::map<std::string, std::shared_ptr<Inode>> durable_names_;
   std::vector<NameChange> unsynced_names_;
@@ -153,6 +159,7 @@ class FaultEnv final : public Env {
   uint64_t changes_ = 0;
   uint64_t bytes_written_ = 0;
   uint64_t zero_bytes_written_ = 0;
+  uint64_t disk_bytes_ = UINT64_MAX;
   std::optional<uint64_t> changes_left_;
   std::vector<std::string> trace_;
   uint64_t clock_ns_ = 0;

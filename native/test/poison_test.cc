@@ -8,7 +8,8 @@ namespace clustor::test {
 
 namespace {
 
-void CheckPoisoned(Call call, const char* path, int os_errno) {
+void CheckPoisoned(Call call, const char* path, int os_errno,
+                   StatusCode code = StatusCode::kLogPoisoned) {
   LogFixture log;
   CHECK(log.Open());
   CHECK_OK(log.Append("durable"));
@@ -18,15 +19,15 @@ void CheckPoisoned(Call call, const char* path, int os_errno) {
   const uint64_t syncs = log.env->calls(Call::kSync);
 
   const Status failed = log.Append("unknown");
-  CHECK_EQ(failed.code(), StatusCode::kLogPoisoned);
+  CHECK_EQ(failed.code(), code);
   CHECK_EQ(failed.details().os_errno, os_errno);
-  CHECK_EQ(log.Append("later").code(), StatusCode::kLogPoisoned);
-  CHECK_EQ(log.SaveHardState({9, 1, 0}).code(), StatusCode::kLogPoisoned);
+  CHECK_EQ(log.Append("later").code(), code);
+  CHECK_EQ(log.SaveHardState({9, 1, 0}).code(), code);
   CHECK(log.log->Stats().poisoned);
   // A failed sync is not tried again; one more at most ran before it.
   CHECK(log.env->calls(Call::kSync) - syncs <= 2);
   CHECK_EQ(log.ReadAll().size(), 1u);
-  CHECK_EQ(log.log->TruncatePrefix(1).code(), StatusCode::kLogPoisoned);
+  CHECK_EQ(log.log->TruncatePrefix(1).code(), code);
 
   // A later open takes what is there, and what it takes survives the next crash.
   CHECK(log.Reopen());
@@ -50,7 +51,9 @@ TEST(Poison, FollowsAFailedWriteOfTheSegment) { CheckPoisoned(Call::kWrite, "seg
 TEST(Poison, FollowsAFailedWriteOfTheLedger) { CheckPoisoned(Call::kWrite, "durability", EIO); }
 
 // W14
-TEST(Poison, NamesTheErrnoOfAReadOnlyFileSystem) { CheckPoisoned(Call::kWrite, "segment-", EROFS); }
+TEST(Poison, HasTheCodeOfAReadOnlyFileSystem) {
+  CheckPoisoned(Call::kWrite, "segment-", EROFS, StatusCode::kReadOnlyFilesystem);
+}
 
 TEST(Poison, FailsWhatWasQueuedInOneCompletion) {
   LogFixture log;

@@ -119,7 +119,8 @@ class Log {
   // flight. Completes with kTooLarge (a frame over payload_bytes_max, or a write that no segment
   // can hold), kInvalidArgument (not contiguous, truncation of committed entries), kDiskFull and
   // the other shortages: this write and all that were queued behind it fail, the log continues
-  // after its last good entry; kLogPoisoned: an earlier write or sync failed for good.
+  // after its last good entry; kLogPoisoned: an earlier write or sync failed for good;
+  // kReadOnlyFilesystem: likewise, for the file system takes no more writes.
   uint64_t Submit(Write write);
 
   // Reads entries first_index .. last_index from disk, verified, whole frames, at most bytes_max of

@@ -16,6 +16,7 @@ const elsewhereCodes: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'ERR_APPLY_FAULT',
   'ERR_CLOSED',
   'ERR_LOG_POISONED',
+  'ERR_READ_ONLY_FILESYSTEM',
 ])
 /** Failures after which the same node is asked again. */
 const stayCodes: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['ERR_BUSY', 'ERR_TIMEOUT'])
