@@ -124,6 +124,10 @@ void LogFixture::PumpAll() {
   }
 }
 
+void LogFixture::PumpWrites() {
+  while (log->Stats().queued_writes > 0) log->Pump();
+}
+
 std::vector<Entry> LogFixture::ReadAll() {
   const LogStats stats = log->Stats();
   std::vector<Entry> entries;

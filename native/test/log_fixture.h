@@ -65,6 +65,8 @@ class LogFixture {
   Status Apply(Write write);
 
   void PumpAll();
+  // Commits what is queued, and leaves background work undone.
+  void PumpWrites();
   // All entries of the log, read back; fails the test when that does not work.
   std::vector<Entry> ReadAll();
   std::string ReadPayload(uint64_t index);

@@ -9,6 +9,7 @@
 #include "wal/open.h"
 #include "wal/reader.h"
 #include "wal/recovery.h"
+#include "wal/settle.h"
 
 namespace clustor {
 
@@ -57,6 +58,7 @@ class Log::Impl {
 
  private:
   bool NoteBoot(const Status& damage) const;
+  StatusOr<DirectoryScan> Scan(const LogIdentity& identity) const;
   Status CheckLedgerCodec(const LedgerScan& ledger) const;
   void ScheduleMaintenance();
 
@@ -86,7 +88,7 @@ Status Log::Impl::Open() {
   if (!identity.ok()) return identity.status();
   report_.incarnation = identity->incarnation;
   const uint64_t start_ns = env_->MonotonicNs();
-  StatusOr<DirectoryScan> scan = ScanDirectory(env_, paths_, *identity, ScanOptionsOf(options_));
+  StatusOr<DirectoryScan> scan = Scan(*identity);
   if (!scan.ok()) return scan.status();
   report_.scan_ns = env_->MonotonicNs() - start_ns;
   identity_ = *identity;
@@ -121,6 +123,16 @@ Status Log::Impl::Open() {
 bool Log::Impl::NoteBoot(const Status& damage) const {
   const BootRecord record = {identity_, opened_ms_, damage};
   return WriteBootRecord(env_, paths_, record, report_).ok();
+}
+
+StatusOr<DirectoryScan> Log::Impl::Scan(const LogIdentity& identity) const {
+  const ScanOptions options = ScanOptionsOf(options_);
+  StatusOr<DirectoryScan> scan = ScanDirectory(env_, paths_, identity, options);
+  if (!scan.ok() || !scan->verdict.ok()) return scan;
+  if (scan->ledger && !CheckLedgerCodec(*scan->ledger).ok()) return scan;
+  const StatusOr<bool> restored = RestoreFromCopy(env_, paths_, *scan);
+  if (!restored.ok()) return restored.status();
+  return *restored ? ScanDirectory(env_, paths_, identity, options) : std::move(scan);
 }
 
 Status Log::Impl::CheckLedgerCodec(const LedgerScan& ledger) const {

@@ -19,6 +19,8 @@ struct LogPaths {
   std::string BootRecordNext() const { return directory + "/boot_record.next"; }
   std::string Ledger() const { return wal + "/durability.log"; }
   std::string LedgerNext() const { return wal + "/durability.next"; }
+  std::string Settling() const { return wal + "/settling.log"; }
+  std::string SettlingNext() const { return wal + "/settling.next"; }
   std::string Segment(uint64_t segment_seq) const;
   std::string Spare(uint64_t number) const;
   std::string Headroom() const { return wal + "/headroom.log"; }

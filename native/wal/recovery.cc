@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/planted_bug.h"
+#include "wal/settle.h"
 #include "wal/zero_file.h"
 
 namespace clustor {
@@ -22,6 +23,8 @@ class Recovery {
   Status RemoveFiles();
   Status RepairTail();
   Status SettleEnd();
+  bool EndIsUnacknowledged() const;
+  Status CopyEndBlock();
   Status RewriteHeader();
   Status RewriteEndBlock();
   Status Prove(const Proof& proof);
@@ -88,8 +91,8 @@ Status Recovery::RepairTail() {
 // After a failed sync in an earlier process, the page cache can show a block that the disk never
 // got and that no later sync would write; writing the same bytes again makes them dirty. Only the
 // newest block can be in that state, and only while it is not proven: a block is written after the
-// one before it was synced. Writing in place can tear, so the one before it is proven first: then a
-// crash leaves nothing that a later recovery would write again (docs/wal-format.md, section 8).
+// one before it was synced. Writing in place can tear, so the one before it is proven first, and a
+// copy is kept of a block that may have been acknowledged (docs/wal-format.md, section 8).
 Status Recovery::SettleEnd() {
   const uint64_t proven = scan_->ledger->proven_block;
   const bool unproven = scan_->end.block > proven && scan_->end_proof.block != 0;
@@ -97,14 +100,44 @@ Status Recovery::SettleEnd() {
       !IsPlanted(PlantedBug::kRewriteUnproven)) {
     RETURN_IF_ERROR(Prove(scan_->before_end_proof));
   }
+  if (unproven && !EndIsUnacknowledged()) RETURN_IF_ERROR(CopyEndBlock());
   const bool tail_is_new = scan_->end_position.segment_seq != scan_->tail_header.segment_seq ||
                            scan_->end_position.offset == kSegmentHeaderBytes;
   if (tail_is_new && (unproven || scan_->tail_offset == kSegmentHeaderBytes)) {
     RETURN_IF_ERROR(RewriteHeader());
   }
-  if (!unproven) return Status::Ok();
-  RETURN_IF_ERROR(RewriteEndBlock());
-  return Prove(scan_->end_proof);
+  if (unproven) {
+    RETURN_IF_ERROR(RewriteEndBlock());
+    RETURN_IF_ERROR(Prove(scan_->end_proof));
+  } else if (scan_->end_proof.block != 0) {
+    // Known by what stands behind it; a fast setting confirms it.
+    Proof end = scan_->end_proof;
+    end.has_entries = false;
+    committer_->ledger()->NoteDurable(end);
+  }
+  return RemoveSettlingCopy(env_, paths_);
+}
+
+// Under the ordered setting a block that nothing proves was promised to nobody. Which setting it
+// was written under, the newest transition record says: it was synced before the first block.
+bool Recovery::EndIsUnacknowledged() const {
+  const std::optional<LedgerSettings>& settings = scan_->ledger->settings;
+  return settings && settings->ledger == LedgerSetting::kOrdered;
+}
+
+Status Recovery::CopyEndBlock() {
+  const BlockPosition& end = scan_->end_position;
+  SettlingCopy copy;
+  copy.segment_seq = end.segment_seq;
+  copy.block = scan_->end.block;
+  // The header of a segment is written again with its first block.
+  copy.offset = end.offset == kSegmentHeaderBytes ? 0 : end.offset;
+  copy.bytes.resize(static_cast<size_t>(end.offset + end.bytes - copy.offset));
+  StatusOr<std::unique_ptr<File>> file = OpenSegment(end.segment_seq);
+  if (!file.ok()) return file.status();
+  const StatusOr<size_t> got = (*file)->ReadAt(copy.offset, copy.bytes);
+  if (!got.ok()) return got.status();
+  return SaveSettlingCopy(env_, paths_, copy);
 }
 
 // The header of a segment becomes durable with its first block.
