@@ -140,7 +140,7 @@ TEST(Crash, LosesNothingAcknowledgedAndInventsNothing) {
   const char* count = std::getenv("CLUSTOR_SEEDS");
   const uint64_t seeds = only != nullptr    ? 1
                          : count != nullptr ? std::strtoull(count, nullptr, 10)
-                                            : 600;
+                                            : 400;
   for (uint64_t seed = first; seed < first + seeds; ++seed) {
     if (!RunSeed(seed)) {
       Fail(__FILE__, __LINE__, "rerun with CLUSTOR_SEED=" + std::to_string(seed));

@@ -1,5 +1,6 @@
 // The log on the real file system, with threads.
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -196,6 +197,35 @@ TEST(PosixLog, SharesAPoolWithOtherLogs) {
     logs[i]->Submit(Frames(101, {{1, 0, "last"}}));
     CHECK_OK(logs[i]->Close());
     CHECK_EQ(sinks[i].WaitFor(101), 101u);
+  }
+}
+
+// The companion syncs beside the committer, and the maintenance thread confirms what idles.
+TEST(PosixLog, FastLedgerSettingsCompleteConfirmAndReopen) {
+  for (const LedgerSetting ledger : {LedgerSetting::kOverlapped, LedgerSetting::kInline}) {
+    TemporaryDirectory directory;
+    LogOptions options = OptionsIn(directory);
+    options.ledger = ledger;
+    options.ledger_confirm_ms = 1;
+    CommitterPool pool({});
+    WaitingSink sink;
+    auto log = Log::Open(PosixEnv(), options, &pool, &sink);
+    CHECK_OK(log.status());
+    for (uint64_t i = 1; i <= 50; ++i) {
+      const uint64_t sequence = (*log)->Submit(Frames(i, {{1, 0, "entry"}}));
+      CHECK_EQ(sink.WaitFor(sequence), sequence);
+    }
+    const uint64_t until = PosixEnv()->MonotonicNs() + 10'000'000'000;
+    while ((*log)->Stats().unconfirmed_ns > 0 && PosixEnv()->MonotonicNs() < until) sched_yield();
+
+    CHECK((*log)->Stats().confirms >= 1);
+    CHECK_OK((*log)->Close());
+    log->reset();
+    WaitingSink second;
+    auto again = Log::Open(PosixEnv(), options, &pool, &second);
+    CHECK_OK(again.status());
+    CHECK_EQ((*again)->recovery().entries.last_index, 50u);
+    CHECK_EQ((*again)->recovery().proven_block, 50u);
   }
 }
 
