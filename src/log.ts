@@ -13,6 +13,7 @@ export {
   verifyDirectory,
   type DirectoryStats,
   type DumpItem,
+  type InspectOptions,
   type VerifyReport,
 } from './wal/inspect.js'
 export { createKeyFile, rotateKeyFile, type KeyFileSummary } from './wal/key-file.js'
@@ -26,6 +27,7 @@ export type {
   StageHistograms,
 } from './wal/log-report.js'
 export { entryOfProof, verifyProof, type EntryProof, type ProvenEntry } from './wal/proof.js'
+export type { ScrubReport, ScrubStatus } from './wal/scrubber.js'
 export type { OpenProgress } from './wal/open-progress.js'
 export type { Stall } from './wal/stall-watch.js'
 export type { LogIdentity, LogOptions, OpenLogOptions } from './wal/log-settings.js'

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "binding/js_error.h"
+#include "binding/key_ring_value.h"
 
 namespace clustor {
 namespace {
@@ -189,7 +190,15 @@ StatusOr<LogOptions> ToLogOptions(Napi::Object object) {
   options.merkle_leaves = object.Get("merkleLeaves").ToBoolean();
   options.verify_threads =
       static_cast<uint32_t>(NumberProperty(object, "verifyThreads", options.verify_threads));
+  options.spares_max =
+      static_cast<uint32_t>(NumberProperty(object, "sparesMax", options.spares_max));
+  options.headroom_bytes = NumberProperty(object, "headroomBytes", options.headroom_bytes);
   options.recover_entries = object.Get("recoverEntries").ToBoolean();
+  StatusOr<std::shared_ptr<const KeyRing>> keys = ToKeyRing(object.Get("keys"));
+  if (!keys.ok()) return keys.status();
+  if (*keys != nullptr) {
+    return Status(StatusCode::kCryptoUnavailable, "keys are not supported yet");
+  }
   options.unsafe_file_system = object.Get("unsafeFileSystem").ToBoolean();
   return options;
 }
@@ -274,10 +283,12 @@ Napi::Object FromStats(Napi::Env env, const LogStats& stats) {
   SetCount(object, "blocks", stats.blocks);
   SetCount(object, "rotations", stats.rotations);
   SetCount(object, "lateSpares", stats.late_spares);
+  SetCount(object, "recycledSegments", stats.recycled_segments);
   SetCount(object, "ledgerSwitches", stats.ledger_switches);
   SetCount(object, "shortages", stats.shortages);
   object.Set("syncInFlightMs", static_cast<double>(stats.sync_in_flight_ns) / 1e6);
   object.Set("poison", stats.poisoned ? ToJsError(env, stats.poison) : env.Null());
+  object.Set("quarantine", stats.quarantined ? ToJsError(env, stats.quarantine) : env.Null());
   object.Set("stages", FromStages(env, stats.stages));
   return object;
 }

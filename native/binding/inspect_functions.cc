@@ -9,6 +9,8 @@
 
 #include "binding/async_task.h"
 #include "binding/convert.h"
+#include "binding/js_error.h"
+#include "binding/key_ring_value.h"
 #include "os/raw_bench.h"
 #include "wal/catalog.h"
 #include "wal/identity.h"
@@ -20,7 +22,13 @@
 namespace clustor {
 namespace {
 
+using Keys = std::shared_ptr<const KeyRing>;
 using SharedIterator = std::shared_ptr<DumpIterator>;
+
+Napi::Value Throw(Napi::Env env, const Status& status) {
+  ThrowStatus(env, status);
+  return env.Undefined();
+}
 
 std::string TextArgument(const Napi::CallbackInfo& info, size_t position) {
   const Napi::Value value = info[position];
@@ -57,7 +65,7 @@ Napi::Value NextFunction(Napi::Env env, SharedIterator& iterator) {
 
 // What Log::Prove gives, of a log that nobody opens: nothing is changed and no lock is taken.
 StatusOr<EntryProof> ProveOffline(const std::string& directory, const std::string& wal_directory,
-                                  uint64_t index) {
+                                  const Keys& keys, uint64_t index) {
   Env* const env = PosixEnv();
   const LogPaths paths = PathsOf(directory, wal_directory);
   const StatusOr<LogIdentity> identity = ReadIdentity(env, paths);
@@ -65,6 +73,7 @@ StatusOr<EntryProof> ProveOffline(const std::string& directory, const std::strin
   ScanOptions options;
   options.threads = LogOptions().verify_threads;
   options.list_entries = false;
+  options.keys = keys;
   StatusOr<DirectoryScan> scan = ScanDirectory(env, paths, *identity, options);
   if (!scan.ok()) return scan.status();
   RETURN_IF_ERROR(scan->verdict);
@@ -104,9 +113,12 @@ Napi::Value FromLatencies(Napi::Env env, std::vector<uint64_t>& latencies) {
 }  // namespace
 
 Napi::Value VerifyDirectoryJs(const Napi::CallbackInfo& info) {
+  StatusOr<Keys> keys = ToKeyRing(info[2]);
+  if (!keys.ok()) return Throw(info.Env(), keys.status());
   return AsyncTask<VerifyReport>::Run(
       info.Env(), "clustor.verify",
-      [directory = TextArgument(info, 0), wal_directory = TextArgument(info, 1)] {
+      [directory = TextArgument(info, 0), wal_directory = TextArgument(info, 1),
+       keys = std::move(keys.value())] {
         return VerifyDirectory(PosixEnv(), directory, wal_directory);
       },
       [](Napi::Env env, VerifyReport& report) -> Napi::Value {
@@ -115,20 +127,24 @@ Napi::Value VerifyDirectoryJs(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value ProveDirectoryJs(const Napi::CallbackInfo& info) {
+  StatusOr<Keys> keys = ToKeyRing(info[2]);
+  if (!keys.ok()) return Throw(info.Env(), keys.status());
   return AsyncTask<EntryProof>::Run(
       info.Env(), "clustor.prove",
       [directory = TextArgument(info, 0), wal_directory = TextArgument(info, 1),
-       index = ToPosition(info[2]).value_or(0)] {
-        return ProveOffline(directory, wal_directory, index);
+       keys = std::move(keys.value()), index = ToPosition(info[3]).value_or(0)] {
+        return ProveOffline(directory, wal_directory, keys, index);
       },
       [](Napi::Env env, EntryProof& proof) -> Napi::Value { return FromProof(env, proof); });
 }
 
 Napi::Value DumpDirectoryJs(const Napi::CallbackInfo& info) {
+  StatusOr<Keys> keys = ToKeyRing(info[2]);
+  if (!keys.ok()) return Throw(info.Env(), keys.status());
   return AsyncTask<SharedIterator>::Run(
       info.Env(), "clustor.dump",
-      [directory = TextArgument(info, 0),
-       wal_directory = TextArgument(info, 1)]() -> StatusOr<SharedIterator> {
+      [directory = TextArgument(info, 0), wal_directory = TextArgument(info, 1),
+       keys = std::move(keys.value())]() -> StatusOr<SharedIterator> {
         StatusOr<std::unique_ptr<DumpIterator>> iterator =
             DumpIterator::Open(PosixEnv(), directory, wal_directory);
         if (!iterator.ok()) return iterator.status();

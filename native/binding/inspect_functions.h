@@ -5,14 +5,14 @@
 
 namespace clustor {
 
-// verifyDirectory(directory, walDirectory): resolves to the report.
+// verifyDirectory(directory, walDirectory, keys): resolves to the report.
 Napi::Value VerifyDirectoryJs(const Napi::CallbackInfo& info);
 
-// proveDirectory(directory, walDirectory, index): resolves to the proof of an entry.
+// proveDirectory(directory, walDirectory, keys, index): resolves to the proof of an entry.
 Napi::Value ProveDirectoryJs(const Napi::CallbackInfo& info);
 
-// dumpDirectory(directory, walDirectory): resolves to next(countMax), which resolves to a list of
-// at most countMax items, empty at the end. One call of next at a time.
+// dumpDirectory(directory, walDirectory, keys): resolves to next(countMax), which resolves to a
+// list of at most countMax items, empty at the end. One call of next at a time.
 Napi::Value DumpDirectoryJs(const Napi::CallbackInfo& info);
 
 // runRawBench(options): resolves to the latency of each operation, nanoseconds.

@@ -1,6 +1,8 @@
 #include "binding/log_object.h"
 
 #include <cstring>
+#include <functional>
+#include <memory>
 #include <optional>
 #include <span>
 #include <utility>
@@ -10,6 +12,7 @@
 #include "binding/convert.h"
 #include "binding/frame_functions.h"
 #include "binding/js_error.h"
+#include "binding/key_ring_value.h"
 #include "binding/open_progress.h"
 #include "wal/frame.h"
 
@@ -86,6 +89,23 @@ Napi::Value FromFrameRead(Napi::Env env, FrameRead& read) {
   return object;
 }
 
+// Damage that a read finds twice is no accident of the moment: the log takes no more writes.
+template <typename Result>
+StatusOr<Result> ReadTwice(Log* log, const std::function<StatusOr<Result>()>& read) {
+  StatusOr<Result> result = read();
+  if (result.status().code() != StatusCode::kLogCorrupt) return result;
+  result = read();
+  if (result.status().code() == StatusCode::kLogCorrupt) log->Quarantine(result.status());
+  return result;
+}
+
+Napi::Value FromScrubStep(Napi::Env env, ScrubStep& step) {
+  Napi::Object object = Napi::Object::New(env);
+  object.Set("bytes", static_cast<double>(step.bytes));
+  object.Set("passDone", step.pass_done);
+  return object;
+}
+
 Napi::Value FromNothing(Napi::Env env, Nothing&) { return env.Undefined(); }
 
 }  // namespace
@@ -99,6 +119,8 @@ Napi::Function LogObject::Class(Napi::Env env) {
                          InstanceMethod<&LogObject::TruncatePrefix>("truncatePrefix"),
                          InstanceMethod<&LogObject::Prove>("prove"),
                          InstanceMethod<&LogObject::MerkleRoot>("merkleRoot"),
+                         InstanceMethod<&LogObject::SetKeys>("setKeys"),
+                         InstanceMethod<&LogObject::NewScrub>("newScrub"),
                          InstanceMethod<&LogObject::Stats>("stats"),
                          InstanceMethod<&LogObject::Close>("close"),
                      });
@@ -210,7 +232,8 @@ Napi::Value LogObject::Read(const Napi::CallbackInfo& info) {
   return AsyncTask<FrameRead>::Run(
       env, "clustor.read",
       [handle = handle_, first = *first_index, last = *last_index, max = *bytes_max] {
-        return handle->log().Read(first, last, max);
+        return ReadTwice<FrameRead>(&handle->log(),
+                                    [&] { return handle->log().Read(first, last, max); });
       },
       FromFrameRead);
 }
@@ -234,7 +257,9 @@ Napi::Value LogObject::Prove(const Napi::CallbackInfo& info) {
   if (!index) return Throw(env, ArgumentError("prove(index)"));
   return AsyncTask<EntryProof>::Run(
       env, "clustor.prove",
-      [handle = handle_, index = *index] { return handle->log().Prove(index); },
+      [handle = handle_, index = *index] {
+        return ReadTwice<EntryProof>(&handle->log(), [&] { return handle->log().Prove(index); });
+      },
       [](Napi::Env task_env, EntryProof& proof) -> Napi::Value {
         return FromProof(task_env, proof);
       });
@@ -246,10 +271,37 @@ Napi::Value LogObject::MerkleRoot(const Napi::CallbackInfo& info) {
   if (!segment) return Throw(env, ArgumentError("merkleRoot(segment)"));
   return AsyncTask<SegmentRoot>::Run(
       env, "clustor.merkleRoot",
-      [handle = handle_, segment = *segment] { return handle->log().MerkleRoot(segment); },
+      [handle = handle_, segment = *segment] {
+        return ReadTwice<SegmentRoot>(&handle->log(),
+                                      [&] { return handle->log().MerkleRoot(segment); });
+      },
       [](Napi::Env task_env, SegmentRoot& of) {
         return FromBytes(task_env, std::as_bytes(std::span(of.root)));
       });
+}
+
+Napi::Value LogObject::SetKeys(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  StatusOr<std::shared_ptr<const KeyRing>> keys = ToKeyRing(info[0]);
+  if (!keys.ok()) return Throw(env, keys.status());
+  return AsyncTask<Nothing>::Run(
+      env, "clustor.setKeys",
+      [handle = handle_, keys = std::move(keys.value())]() -> StatusOr<Nothing> {
+        return Status(StatusCode::kCryptoUnavailable, "keys are not supported yet");
+      },
+      FromNothing);
+}
+
+Napi::Value LogObject::NewScrub(const Napi::CallbackInfo& info) {
+  const auto cursor = std::make_shared<ScrubCursor>();
+  const auto next = [handle = handle_, cursor](const Napi::CallbackInfo& call) {
+    const uint64_t bytes_max = ToPosition(call[0]).value_or(0);
+    return AsyncTask<ScrubStep>::Run(
+        call.Env(), "clustor.scrub",
+        [handle, cursor, bytes_max] { return handle->log().Scrub(cursor.get(), bytes_max); },
+        FromScrubStep);
+  };
+  return Napi::Function::New(info.Env(), next);
 }
 
 Napi::Value LogObject::Stats(const Napi::CallbackInfo& info) {

@@ -28,6 +28,8 @@ class LogObject final : public Napi::ObjectWrap<LogObject> {
   Napi::Value TruncatePrefix(const Napi::CallbackInfo& info);
   Napi::Value Prove(const Napi::CallbackInfo& info);
   Napi::Value MerkleRoot(const Napi::CallbackInfo& info);
+  Napi::Value SetKeys(const Napi::CallbackInfo& info);
+  Napi::Value NewScrub(const Napi::CallbackInfo& info);
   Napi::Value Stats(const Napi::CallbackInfo& info);
   Napi::Value Close(const Napi::CallbackInfo& info);
 

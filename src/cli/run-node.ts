@@ -55,11 +55,12 @@ async function serve(
 }
 
 function nodeOptions(
-  { members, partitions: _, options, ...settings }: NodeConfig,
+  { members, partitions: _, options, keysFile, ...settings }: NodeConfig,
   onProblem: (error: ClustorError) => void,
 ): NodeOptions {
   const named = members.map(({ name, ...addresses }) => [name, addresses] as const)
-  return { ...options, ...settings, members: Object.fromEntries(named), onProblem }
+  const keys = keysFile === null ? {} : { keysFile }
+  return { ...options, ...settings, ...keys, members: Object.fromEntries(named), onProblem }
 }
 
 /** Prints what goes wrong. A problem that comes again and again, such as a peer of another cluster, is said once. */

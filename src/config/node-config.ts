@@ -13,6 +13,8 @@ export interface NodeConfig {
   /** This node's name, one of the members. */
   readonly nodeId: string
   readonly dataDir: string
+  /** File of the keys that encrypt the logs; null: they are not encrypted. */
+  readonly keysFile: string | null
   /** Address for the other nodes, `host:port`. */
   readonly listen: string
   /** Address for clients, `host:port`. */
@@ -28,6 +30,8 @@ export const settingTable = {
   cluster: 'Name of the cluster; nodes of another cluster are refused.',
   nodeId: 'Name of this node, one of the members.',
   dataDir: 'Directory of this node; created when missing.',
+  keysFile:
+    'File of the keys that encrypt and seal the logs, made by `clustor keys create`; none: plain logs.',
   listen: 'Address for the other nodes, host:port; by default the one in the members table.',
   clientListen: 'Address for clients, host:port; by default the one in the members table.',
   members: 'All nodes of the cluster: name, listen, clientListen.',
@@ -72,6 +76,7 @@ export function resolveNodeConfig(layers: readonly ConfigLayer[]): NodeConfig {
     cluster: required(given, 'cluster', readName),
     nodeId,
     dataDir: required(given, 'dataDir', readDirectory),
+    keysFile: optional(given, 'keysFile', readDirectory) ?? null,
     listen: addresses.listen ?? self.listen,
     clientListen: addresses.clientListen ?? self.clientListen,
     members,

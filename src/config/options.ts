@@ -4,6 +4,7 @@ import { bytes, choice, count, milliseconds, switched } from './option-rows.js'
 const KiB = 1024
 const MiB = 1024 * KiB
 const GiB = 1024 * MiB
+const hourMs = 3_600_000
 
 /** Every option of clustor, once: name, unit, default, bounds, meaning. The same names are used in the configuration file,
  *  in JavaScript, as flags (`--segment-bytes`) and in the environment (`CLUSTOR_SEGMENT_BYTES`). */
@@ -116,6 +117,42 @@ export const optionTable = {
     1 * GiB,
     'Size at which the durability ledger is compacted.',
   ),
+  sparesMax: count(
+    'log',
+    2,
+    0,
+    64,
+    'Segments that truncatePrefix removed and that are kept to be used again.',
+  ),
+  headroomBytes: bytes(
+    'log',
+    256 * KiB,
+    64 * KiB,
+    1 * GiB,
+    'Space held back, so that votes and truncations still fit when the disk is full; whole pages of 4 KiB.',
+  ),
+  scrubIntervalMs: milliseconds(
+    'log',
+    6 * hourMs,
+    1_000,
+    168 * hourMs,
+    'Time in which the background scrubber verifies at least 1 % of the log.',
+  ),
+  scrubPassMs: milliseconds(
+    'log',
+    168 * hourMs,
+    1_000,
+    8_760 * hourMs,
+    'Time in which the background scrubber verifies all of the log.',
+  ),
+  scrubStepBytes: bytes(
+    'log',
+    1 * MiB,
+    4 * KiB,
+    64 * MiB,
+    'Bytes that the background scrubber reads at once.',
+  ),
+  scrubPaused: switched('log', false, 'The background scrubber starts paused.'),
   syncStallMs: milliseconds(
     'log',
     5_000,

@@ -36,11 +36,14 @@ export interface NativeLogOptions {
   readonly merkleLeaves: boolean
   readonly ledgerCodec: 'binary' | 'json'
   readonly verifyThreads: number
+  readonly sparesMax: number
+  readonly headroomBytes: number
   /** Whether the recovery report lists terms, kinds and lengths of entries. */
   readonly recoverEntries: boolean
   readonly unsafeFileSystem: boolean
   readonly committerThreads: number
   readonly progress: NativeProgress | null
+  readonly keys: NativeKeys | null
 }
 
 /** How far an opening has come. */
@@ -105,11 +108,14 @@ export interface NativeStats {
   readonly blocks: number
   readonly rotations: number
   readonly lateSpares: number
+  readonly recycledSegments: number
   readonly ledgerSwitches: number
   readonly shortages: number
   /** How long the disk step that commits wait for is under way. */
   readonly syncInFlightMs: number
   readonly poison: Error | null
+  /** The damage for which the log takes no more writes. */
+  readonly quarantine: Error | null
   readonly stages: Readonly<
     Record<'queue' | 'encode' | 'write' | 'sync' | 'ledger', NativeHistogram>
   >
@@ -151,6 +157,10 @@ export interface NativeLog {
     bytesMax: number,
   ): Promise<NativeFrameRange & { readonly bytes: Uint8Array }>
   truncatePrefix(before: number): Promise<void>
+  /** Null ends encryption and sealing of new segments. */
+  setKeys(keys: NativeKeys | null): Promise<void>
+  /** A scrub from the beginning: each call verifies the next piece; one call at a time. */
+  newScrub(): (bytesMax: number) => Promise<{ readonly bytes: number; readonly passDone: boolean }>
   prove(index: number): Promise<NativeProof>
   /** The root of a segment's Merkle tree, 32 bytes. */
   merkleRoot(segment: number): Promise<Uint8Array>
@@ -241,13 +251,23 @@ export interface NativeAddon {
     kind: number,
   ): void
   parseFrames(bytes: Uint8Array): NativeFrameRange
-  verifyDirectory(directory: string, walDirectory: string): Promise<NativeVerifyReport>
+  verifyDirectory(
+    directory: string,
+    walDirectory: string,
+    keys: NativeKeys | null,
+  ): Promise<NativeVerifyReport>
   /** As `prove` of an open log, without opening it. */
-  proveDirectory(directory: string, walDirectory: string, index: number): Promise<NativeProof>
+  proveDirectory(
+    directory: string,
+    walDirectory: string,
+    keys: NativeKeys | null,
+    index: number,
+  ): Promise<NativeProof>
   /** Resolves to a function that gives the next items, an empty list at the end; one call at a time. */
   dumpDirectory(
     directory: string,
     walDirectory: string,
+    keys: NativeKeys | null,
   ): Promise<(countMax: number) => Promise<NativeDumpItem[]>>
   /** Latency of each operation in nanoseconds, in order. */
   runRawBench(options: RawBenchOptions): Promise<Float64Array>

@@ -89,10 +89,13 @@ type Ask = (machine: StateMachine) => Uint8Array | Promise<Uint8Array>
 
 /** A status without classes, as it travels and is printed. */
 export function plainStatus(status: ReplicaStatus): object {
-  const { poisoned, ...log } = status.log
-  const why = poisoned === null ? null : { code: poisoned.code, message: poisoned.message }
-  return { ...status, log: { ...log, poisoned: why } }
+  const { poisoned, quarantined, ...log } = status.log
+  const errors = { poisoned: plainError(poisoned), quarantined: plainError(quarantined) }
+  return { ...status, log: { ...log, ...errors } }
 }
+
+const plainError = (error: ClustorError | null): object | null =>
+  error === null ? null : { code: error.code, message: error.message, fields: error.fields }
 
 function answer(machine: StateMachine, request: Uint8Array): Uint8Array | Promise<Uint8Array> {
   if (machine.query !== undefined) return machine.query(request)

@@ -23,6 +23,7 @@ import type { ClientService } from '../transport/client-service.js'
 import { ClientServer } from '../transport/client-server.js'
 import { TcpPeerTransport } from '../transport/peer-transport.js'
 import type { PeerStatus } from '../transport/transport.js'
+import { KeyRing } from '../wal/key-ring.js'
 import { openReplicaLog } from '../wal/native-replica-log.js'
 import { toEntryRange } from '../wal/recovered.js'
 import type { ReplicaLog } from '../wal/replica-log.js'
@@ -49,6 +50,10 @@ export interface NodeOptions extends Partial<Options> {
   readonly dataDir: string
   /** All members by name, this node among them. Absent: a cluster of this node alone. */
   readonly members?: Readonly<Record<string, MemberAddresses>>
+  /** Encrypts and seals the logs of all partitions; not disposed of by the node. Else `keysFile`. */
+  readonly keys?: KeyRing
+  /** A file that `clustor keys create` made; read when the node opens. */
+  readonly keysFile?: string
   /** Where to listen for the other nodes; by default this node's member address. */
   readonly listen?: string
   /** Where to listen for clients; by default this node's member address. */
@@ -75,9 +80,18 @@ interface OpenPartition {
   readonly service: ReplicaService
 }
 
+/** The keys of a node's logs, and those of them that it disposes of itself. */
+interface NodeKeys {
+  readonly keys: KeyRing | undefined
+  readonly ownKeys: KeyRing | undefined
+}
+
 /** A process of the cluster: it listens for its peers and for clients, and holds partitions. */
 export class Node {
   readonly #config: NodeConfig
+  #keys: KeyRing | undefined
+  /** Read from keysFile: to be zeroed at the end. */
+  readonly #ownKeys: KeyRing | undefined
   readonly #onProblem: (error: ClustorError) => void
   readonly #self: ReplicaId
   readonly #addresses: ReadonlyMap<ReplicaId, NodeAddress>
@@ -90,11 +104,13 @@ export class Node {
   /** Opens a node: checks every option, proves that the directory is writable, listens.
    *  @throws ERR_INVALID_ARGUMENT naming the option; ERR_NOT_WRITABLE; ERR_IO when an address cannot be had. */
   static async open(options: NodeOptions): Promise<Node> {
-    const { onProblem = () => undefined, ...given } = options
-    const config = readConfig(given)
+    const { onProblem = () => undefined, keys: given, ...rest } = options
+    const config = readConfig(rest)
+    const keys = given ?? keysOfFile(config)
+    const ownKeys = given === undefined ? keys : undefined
     await prepareDataDirectory(config.dataDir)
     const transport = await listenForPeers(config, onProblem)
-    const node = new Node(config, transport, onProblem)
+    const node = new Node(config, { keys, ownKeys }, transport, onProblem)
     try {
       await node.#serveClients()
       return node
@@ -106,10 +122,13 @@ export class Node {
 
   private constructor(
     config: NodeConfig,
+    { keys, ownKeys }: NodeKeys,
     transport: TcpPeerTransport,
     onProblem: (error: ClustorError) => void,
   ) {
     this.#config = config
+    this.#keys = keys
+    this.#ownKeys = ownKeys
     this.#transport = transport
     this.#onProblem = onProblem
     this.#self = replicaOf(config, config.nodeId)
@@ -147,6 +166,15 @@ export class Node {
     }
   }
 
+  /** Takes other keys for all partitions, those opened later included: the next write of each begins a segment under the
+   *  active epochs. The ring must hold every epoch that a segment still needs.
+   *  @throws (rejects) as DurableLog.rotateKeys; partitions before the one that refused have the new keys. */
+  async rotateKeys(ring: KeyRing): Promise<void> {
+    this.#assertOpen()
+    for (const { replica } of this.#partitions.values()) await replica.rotateKeys(ring)
+    this.#keys = ring
+  }
+
   /** An open partition, or undefined. */
   partition(name: string): Partition | undefined {
     return this.#partitions.get(name)?.partition
@@ -180,6 +208,7 @@ export class Node {
     await Promise.allSettled(this.#opening.values())
     const closed = [...this.#partitions.values()].map(({ replica }) => replica.close())
     await Promise.all(closed)
+    this.#ownKeys?.dispose()
     await Promise.all([this.#clients?.close(), this.#transport.close()])
   }
 
@@ -197,6 +226,7 @@ export class Node {
     const { options, dataDir, cluster } = this.#config
     return openReplicaLog({
       ...logOptions(options),
+      keys: this.#keys,
       directory: path.join(dataDir, name),
       identity: { cluster, partition: name, replica: this.#self },
     })
@@ -289,7 +319,10 @@ export class Node {
   }
 }
 
-function readConfig(given: Omit<NodeOptions, 'onProblem'>): NodeConfig {
+const keysOfFile = ({ keysFile }: NodeConfig): KeyRing | undefined =>
+  keysFile === null ? undefined : KeyRing.fromFile(keysFile)
+
+function readConfig(given: Omit<NodeOptions, 'onProblem' | 'keys'>): NodeConfig {
   const known = new Set<string>(settingNames)
   const entries = Object.entries(given)
   const { source, values } = aliasLayer(process.env)

@@ -102,6 +102,11 @@ export class ReplicaLoop {
     this.reads = new ReadQueue(settings.proposalQueueMax)
     this.#pump = this.#createPump(applier)
     const stallMs = Math.max(3 * settings.tickMs, settings.electionTimeoutMsMin / 2)
+    log.listen({
+      // What was acknowledged may be gone: this replica must not vote or lead on the strength of it.
+      quarantined: (error) => this.stop(error),
+      stalled: () => parts.changed(),
+    })
     this.#guard = new StallGuard(stallMs, parts.ticks.nowMs())
     this.#schedule()
   }

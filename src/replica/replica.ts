@@ -9,6 +9,7 @@ import type { Random } from '../base/random.js'
 import { entryKinds } from '../raft/entry-range.js'
 import type { EntryKind } from '../raft/entry-range.js'
 import type { PartitionLink, PeerMessage } from '../transport/transport.js'
+import type { KeyRing } from '../wal/key-ring.js'
 import type { ReplicaLog } from '../wal/replica-log.js'
 import { ReplicaLoop } from './loop.js'
 import type { ProposalWaiter } from './proposals.js'
@@ -211,6 +212,11 @@ export class Replica<Machine extends StateMachine = StateMachine> {
       diskError,
       nameOf: (replica) => addressOf(replica)?.node ?? null,
     })
+  }
+
+  /** New segments of the log take the active epochs of these keys. */
+  rotateKeys(ring: KeyRing): Promise<void> {
+    return this.#options.log.rotateKeys(ring)
   }
 
   /** Campaigns at once instead of waiting for an election timeout. */

@@ -1,7 +1,6 @@
 import { ClustorError } from '../base/errors.js'
-import type { NativeLog } from '../native/addon.js'
-import { toClustorError } from '../native/native-error.js'
 import { AppendQueue } from './append-queue.js'
+import { KeyRing } from './key-ring.js'
 import { closedError, LogDriver, type PendingWrite } from './log-driver.js'
 import { readEntries, type LogEntry } from './log-reader.js'
 import type { LogStatus, RecoveryReport } from './log-report.js'
@@ -9,6 +8,7 @@ import { readLogSettings, type LogSettings, type OpenLogOptions } from './log-se
 import { readStatus } from './log-status.js'
 import { toEntryProof, type EntryProof } from './proof.js'
 import { toReport } from './recovered.js'
+import type { ScrubReport } from './scrubber.js'
 
 /** Where an appended entry stands. */
 export interface Appended {
@@ -103,7 +103,7 @@ export class DurableLog {
     const { from = firstIndex, to = durableIndex } = options
     checkIndex('from', from)
     checkIndex('to', to)
-    return readEntries(this.#driver.native, { from, to }, () => this.#driver.closed)
+    return readEntries(this.#driver, { from, to })
   }
 
   /** Lets go of entries below `before`. Whole segments are removed, so some of them may stay readable.
@@ -112,7 +112,7 @@ export class DurableLog {
     checkIndex('before', before)
     if (this.#driver.closed) throw closedError()
     if (before > this.#driver.durableIndex + 1) throw outOfRange(before, this.#driver.durableIndex)
-    await this.#ask((native) => native.truncatePrefix(before))
+    await this.#driver.ask((native) => native.truncatePrefix(before))
   }
 
   /** Drops the entries from an index on, appends under way included; resolves when that is durable. The next append
@@ -134,7 +134,7 @@ export class DurableLog {
    *  @throws (rejects) as `read`. */
   async prove(index: number): Promise<EntryProof> {
     checkIndex('index', index)
-    return toEntryProof(await this.#ask((native) => native.prove(index)))
+    return toEntryProof(await this.#driver.ask((native) => native.prove(index)))
   }
 
   /** The root of a segment's Merkle tree, 32 bytes; `prove` names the segment of an entry. That of a segment that is not
@@ -142,7 +142,34 @@ export class DurableLog {
    *  @throws (rejects) ERR_INDEX_OUT_OF_RANGE when there is no such segment; as `read`. */
   async merkleRoot(segment: number): Promise<Uint8Array> {
     checkIndex('segment', segment)
-    return await this.#ask((native) => native.merkleRoot(segment))
+    return await this.#driver.ask((native) => native.merkleRoot(segment))
+  }
+
+  /** Takes other keys while the log runs: the next write begins a segment under the active epochs of the ring. Segments
+   *  that are there keep theirs, so the ring must hold the epochs that they need; `clustor log reencrypt` rewrites them.
+   *  @throws (rejects) ERR_KEY_UNKNOWN_EPOCH when an epoch that a segment needs is missing; ERR_KEY_WRONG;
+   *  ERR_KEY_PROVIDER_FAILED; ERR_LOG_POISONED; ERR_CLOSED. The keys are then as before. */
+  async rotateKeys(ring: KeyRing): Promise<void> {
+    if (!(ring instanceof KeyRing)) throw invalid('rotateKeys needs a KeyRing')
+    await this.#driver.rotateKeys(ring)
+  }
+
+  /** Verifies every durable byte now, in small steps beside everything else. The background scrubber goes on by itself.
+   *  @throws (rejects) ERR_LOG_CORRUPT for damage, with segment, offset and indexes: the log is quarantined then;
+   *  ERR_ABORTED; ERR_CLOSED; ERR_IO when something cannot be read. */
+  async scrub({ signal }: { readonly signal?: AbortSignal } = {}): Promise<ScrubReport> {
+    if (this.#driver.closed) throw closedError()
+    return await this.#driver.scrub(signal)
+  }
+
+  /** Stops the background scrubber until `resumeScrub`. */
+  pauseScrub(): void {
+    this.#driver.scrubber.pause()
+  }
+
+  /** Lets the background scrubber go on. */
+  resumeScrub(): void {
+    if (!this.#driver.closed) this.#driver.scrubber.resume()
   }
 
   /** Counters and the time each stage of an append takes. Also answers after `close`. */
@@ -167,15 +194,6 @@ export class DurableLog {
     const closing = this.#driver.close()
     this.#appends.rejectStaged(closedError())
     await closing
-  }
-
-  async #ask<Answer>(question: (native: NativeLog) => Promise<Answer>): Promise<Answer> {
-    if (this.#driver.closed) throw closedError()
-    try {
-      return await question(this.#driver.native)
-    } catch (error) {
-      throw toClustorError(error)
-    }
   }
 
   #checkTruncation(from: number): void {

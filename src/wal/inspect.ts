@@ -1,6 +1,7 @@
 import type { ClustorError } from '../base/errors.js'
 import { loadAddon, type NativeDumpItem, type NativeVerifyReport } from '../native/addon.js'
 import { toClustorError } from '../native/native-error.js'
+import { withKeys, type KeyRing } from './key-ring.js'
 import type { RecoveryReport } from './log-report.js'
 import { toEntryProof, type EntryProof } from './proof.js'
 import { toReport } from './recovered.js'
@@ -38,22 +39,32 @@ export interface DirectoryStats {
 /** One thing in the files: segments in order with their blocks and records, then the ledger. */
 export type DumpItem = NativeDumpItem
 
+/** How to look into a directory. */
+export interface InspectOptions {
+  /** Where segments and ledger live; default `wal` inside the directory. */
+  readonly walDirectory?: string | undefined
+  /** For encrypted segments; without them the verdict on such a log is ERR_KEY_UNKNOWN_EPOCH. */
+  readonly keys?: KeyRing | undefined
+}
+
 /** How many items one native call brings. */
 const dumpItemsPerCall = 512
 
 /** Reads a log directory and judges it. Changes nothing, takes no lock.
- *  @param walDirectory default: `wal` inside the directory.
  *  @throws ERR_IO and its kin when files cannot be read; what is wrong *in* them is in the verdict. */
-export async function verifyDirectory(directory: string, walDirectory = ''): Promise<VerifyReport> {
-  return toVerifyReport(await nativeReport(directory, walDirectory))
+export async function verifyDirectory(
+  directory: string,
+  options: InspectOptions = {},
+): Promise<VerifyReport> {
+  return toVerifyReport(await nativeReport(directory, options))
 }
 
 /** Counts what a log directory holds. As `verifyDirectory` otherwise. */
 export async function statsDirectory(
   directory: string,
-  walDirectory = '',
+  options: InspectOptions = {},
 ): Promise<DirectoryStats> {
-  const report = await nativeReport(directory, walDirectory)
+  const report = await nativeReport(directory, options)
   const { recovery } = report
   return {
     verify: toVerifyReport(report),
@@ -72,10 +83,12 @@ export async function statsDirectory(
  *  item of type `invalid`, and the walk goes on with the next file. Changes nothing, takes no lock. */
 export async function* dumpDirectory(
   directory: string,
-  walDirectory = '',
+  { walDirectory = '', keys: ring }: InspectOptions = {},
 ): AsyncGenerator<DumpItem, void, undefined> {
   try {
-    const next = await loadAddon().dumpDirectory(directory, walDirectory)
+    const next = await withKeys(ring, (keys) =>
+      loadAddon().dumpDirectory(directory, walDirectory, keys),
+    )
     for (;;) {
       const items = await next(dumpItemsPerCall)
       if (items.length === 0) return
@@ -91,18 +104,26 @@ export async function* dumpDirectory(
 export async function proveEntry(
   directory: string,
   index: number,
-  walDirectory = '',
+  { walDirectory = '', keys: ring }: InspectOptions = {},
 ): Promise<EntryProof> {
   try {
-    return toEntryProof(await loadAddon().proveDirectory(directory, walDirectory, index))
+    const proof = await withKeys(ring, (keys) =>
+      loadAddon().proveDirectory(directory, walDirectory, keys, index),
+    )
+    return toEntryProof(proof)
   } catch (error) {
     throw toClustorError(error)
   }
 }
 
-async function nativeReport(directory: string, walDirectory: string): Promise<NativeVerifyReport> {
+async function nativeReport(
+  directory: string,
+  { walDirectory = '', keys: ring }: InspectOptions,
+): Promise<NativeVerifyReport> {
   try {
-    return await loadAddon().verifyDirectory(directory, walDirectory)
+    return await withKeys(ring, (keys) =>
+      loadAddon().verifyDirectory(directory, walDirectory, keys),
+    )
   } catch (error) {
     throw toClustorError(error)
   }

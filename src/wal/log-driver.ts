@@ -8,8 +8,10 @@ import {
 } from '../native/addon.js'
 import { toClustorError } from '../native/native-error.js'
 import { guarded } from './guarded.js'
+import { withKeys, type KeyRing } from './key-ring.js'
 import { toNativeOptions, type LogSettings } from './log-settings.js'
 import { reportProgress } from './open-progress.js'
+import { Scrubber, type ScrubReport } from './scrubber.js'
 import { StallWatch, type Stall } from './stall-watch.js'
 import { backgroundTimers } from './timers.js'
 
@@ -33,6 +35,8 @@ export interface DriverOwner {
 export interface LogListener {
   /** The disk does not answer, or does again. */
   stalled(stall: Stall): void
+  /** Durable bytes are damaged: the log takes no more writes. Once only. */
+  quarantined(error: ClustorError): void
 }
 
 /** Failures after which the log goes on: nothing was written. */
@@ -50,7 +54,9 @@ const shortages: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
 export class LogDriver {
   readonly native: NativeLog
   readonly #pending: PendingWrite[] = []
+  readonly #settings: LogSettings
   readonly #watch: StallWatch
+  readonly #scrubber: Scrubber
   #owner: DriverOwner | null = null
   readonly #listeners: LogListener[] = []
   /** The settled writes at the front of #pending that have not been cut off yet. */
@@ -61,6 +67,7 @@ export class LogDriver {
   #drainSequence = 0
   #drained = true
   #shortage: ClustorError | null = null
+  #quarantine: ClustorError | null = null
   /** When something last became durable, or first waited for it. */
   #progressMs = 0
   #closing: Promise<void> | null = null
@@ -68,9 +75,9 @@ export class LogDriver {
   private constructor(native: NativeLog, recovery: NativeRecovery, settings: LogSettings) {
     this.native = native
     this.#durableIndex = recovery.entries.lastIndex
-    const { onStall } = settings.callbacks
-    if (onStall !== undefined) this.#listeners.push({ stalled: onStall })
+    this.#settings = settings
     this.#watch = new StallWatch(settings.syncStallMs, this.#stallPorts(), backgroundTimers)
+    this.#scrubber = new Scrubber(settings, this.#scrubPorts(), backgroundTimers)
   }
 
   /** Opens the log; `attach` must be called before anything is submitted.
@@ -88,8 +95,12 @@ export class LogDriver {
     }
     const { progress, ended } = watchOpening(settings)
     try {
-      const options = toNativeOptions(settings, { recoverEntries, progress })
-      const { log, recovery } = await loadAddon().openLog(options, complete)
+      const { log, recovery } = await withKeys(settings.keys, (keys) =>
+        loadAddon().openLog(
+          toNativeOptions(settings, { recoverEntries, progress, keys }),
+          complete,
+        ),
+      )
       const driver = new LogDriver(log, recovery, settings)
       drivers.push(driver)
       ended(true)
@@ -112,6 +123,40 @@ export class LogDriver {
   /** The present stall and how many there were. */
   get stalls(): { readonly stalledMs: number; readonly count: number } {
     return { stalledMs: this.#watch.stalledMs, count: this.#watch.count }
+  }
+
+  /** The background scrubber, to be paused, resumed and looked at. */
+  get scrubber(): Pick<Scrubber, 'pause' | 'resume' | 'status'> {
+    return this.#scrubber
+  }
+
+  /** Verifies everything at once.
+   *  @throws ERR_LOG_QUARANTINED for damage, ERR_ABORTED, ERR_CLOSED, ERR_IO. */
+  scrub(signal: AbortSignal | undefined): Promise<ScrubReport> {
+    const next = this.native.newScrub()
+    return this.#scrubber.run(
+      (bytesMax) => this.ask(() => next(bytesMax)),
+      signal,
+      () => new ClustorError('ERR_ABORTED', 'the scrub was ended by its caller'),
+    )
+  }
+
+  /** Asks the addon for something that reads the log, and takes note of damage that it finds.
+   *  @throws ERR_CLOSED, and what the addon says; damage as ERR_LOG_QUARANTINED. */
+  async ask<Answer>(question: (native: NativeLog) => Promise<Answer>): Promise<Answer> {
+    if (this.closed) throw closedError()
+    try {
+      return await question(this.native)
+    } catch (thrown) {
+      const error = toClustorError(thrown)
+      if (error.code === 'ERR_LOG_CORRUPT') this.#lookForQuarantine()
+      throw error
+    }
+  }
+
+  /** Takes other keys for new segments; see DurableLog.rotateKeys. */
+  async rotateKeys(ring: KeyRing): Promise<void> {
+    await this.ask((native) => withKeys(ring, (keys) => native.setKeys(keys)))
   }
 
   /** The last entry that is durable. */
@@ -146,6 +191,7 @@ export class LogDriver {
 
   /** Commits what was submitted, settles it, releases the directory. Idempotent. */
   close(): Promise<void> {
+    this.#scrubber.stop()
     this.#closing ??= this.#close()
     return this.#closing
   }
@@ -165,9 +211,39 @@ export class LogDriver {
     return {
       waitedMs: () => (this.#pending.length === 0 ? 0 : backgroundTimers.now() - this.#progressMs),
       onStall: (stall) => {
-        for (const listener of this.#listeners) guarded(() => listener.stalled(stall))
+        this.#tell(
+          (listener) => listener.stalled(stall),
+          () => this.#settings.callbacks.onStall?.(stall),
+        )
       },
     }
+  }
+
+  #scrubPorts(): ConstructorParameters<typeof Scrubber>[1] {
+    const next = this.native.newScrub()
+    return {
+      step: (bytesMax) => this.ask(() => next(bytesMax)),
+      totalBytes: () => this.native.stats().segmentBytes,
+      isDamage: () => this.#quarantine !== null || this.closed,
+    }
+  }
+
+  /** The addon quarantines a log by itself when it finds damage; here it becomes known. */
+  #lookForQuarantine(): void {
+    const { quarantine } = this.native.stats()
+    if (quarantine === null || this.#quarantine !== null) return
+    const error = toClustorError(quarantine)
+    this.#quarantine = error
+    this.#scrubber.stop()
+    this.#tell(
+      (listener) => listener.quarantined(error),
+      () => this.#settings.callbacks.onQuarantine?.(error),
+    )
+  }
+
+  #tell(listener: (listener: LogListener) => void, callback: () => void): void {
+    for (const each of this.#listeners) guarded(() => listener(each))
+    guarded(callback)
   }
 
   #complete(throughSequence: number, durableIndex: number, thrown: Error | undefined): void {
@@ -187,6 +263,7 @@ export class LogDriver {
   #fail(throughSequence: number, error: ClustorError): void {
     const follows = error.code === 'ERR_INVALID_ARGUMENT' && this.#shortage !== null
     if (shortages.has(error.code)) this.#shortage ??= error
+    if (error.code === 'ERR_LOG_QUARANTINED') this.#lookForQuarantine()
     this.#drained = false
     this.#drainSequence = this.#submittedSequence
     this.#owner?.failed(this.#durableIndex)

@@ -1,7 +1,5 @@
-import type { NativeLog } from '../native/addon.js'
-import { toClustorError } from '../native/native-error.js'
 import { PayloadCursor } from './frames.js'
-import { closedError } from './log-driver.js'
+import { closedError, type LogDriver } from './log-driver.js'
 import { toEntryRange } from './recovered.js'
 import type { FrameBatch } from './replica-log.js'
 
@@ -23,29 +21,24 @@ export interface ReadRange {
 
 /** Reads durable frames from disk, verified. The promise rejects with the package's errors. */
 export async function readBatch(
-  log: NativeLog,
+  driver: LogDriver,
   firstIndex: number,
   lastIndex: number,
   bytesMax: number,
 ): Promise<FrameBatch> {
-  try {
-    const read = await log.read(firstIndex, lastIndex, bytesMax)
-    return { range: toEntryRange(read), bytes: read.bytes }
-  } catch (error) {
-    throw toClustorError(error)
-  }
+  const read = await driver.ask((native) => native.read(firstIndex, lastIndex, bytesMax))
+  return { range: toEntryRange(read), bytes: read.bytes }
 }
 
 /** Walks through entries in order, a chunk in memory at a time. */
 export async function* readEntries(
-  log: NativeLog,
+  driver: LogDriver,
   range: ReadRange,
-  isClosed: () => boolean,
 ): AsyncGenerator<LogEntry, void, undefined> {
   const cursor = new PayloadCursor()
   for (let next = range.from; next <= range.to;) {
-    if (isClosed()) throw closedError()
-    const batch = await readBatch(log, next, range.to, readChunkBytes)
+    if (driver.closed) throw closedError()
+    const batch = await readBatch(driver, next, range.to, readChunkBytes)
     const { firstIndex, lastIndex } = batch.range
     for (let index: number = firstIndex; index <= lastIndex; index++) {
       yield { index, payload: cursor.payload(batch, index - firstIndex) }

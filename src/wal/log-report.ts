@@ -1,5 +1,6 @@
 import type { LogIndex } from '../base/ids.js'
 import type { ClustorError } from '../base/errors.js'
+import type { ScrubStatus } from './scrubber.js'
 
 /** What opening a log found on disk and what it did about it. */
 export interface RecoveryReport {
@@ -70,6 +71,8 @@ export interface LogStatus {
   readonly rotations: number
   /** Rotations that found no spare segment ready and had to zero one themselves. */
   readonly lateSpares: number
+  /** Removed segments that were kept to be used again. */
+  readonly recycledSegments: number
   /** How often writes failed for want of space, quota or descriptors. */
   readonly shortages: number
   /** How long the sync, or the making of room, that writes wait for has been under way; 0 when none is. */
@@ -78,6 +81,9 @@ export interface LogStatus {
   readonly stalledMs: number
   /** Stalls since the log was opened, the present one included. */
   readonly stalls: number
+  readonly scrub: ScrubStatus
+  /** The damage for which the log takes no more writes (ERR_LOG_QUARANTINED); null while there is none. */
+  readonly quarantined: ClustorError | null
   /** Why the log takes no more writes; null while it does. */
   readonly poisoned: ClustorError | null
   readonly stages: StageHistograms

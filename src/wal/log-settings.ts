@@ -3,6 +3,7 @@ import { aliasLayer } from '../config/config-layers.js'
 import type { OptionsOf } from '../config/options.js'
 import { resolveGroup } from '../config/resolve.js'
 import type { NativeLogOptions } from '../native/addon.js'
+import { KeyRing } from './key-ring.js'
 import type { OpenProgress } from './open-progress.js'
 import type { Stall } from './stall-watch.js'
 
@@ -27,20 +28,26 @@ export interface OpenLogOptions extends LogOptions {
   readonly walDirectory?: string | undefined
   /** Default: cluster `local`, partition `log`, replica 1. */
   readonly identity?: LogIdentity | undefined
+  /** Encrypts and seals new segments under the active epochs, and opens those that are encrypted. */
+  readonly keys?: KeyRing | undefined
   /** Hears how far opening has come, about ten times a second, and once when the log is open. */
   readonly onProgress?: ((progress: OpenProgress) => void) | undefined
   /** Hears that the disk has not answered for syncStallMs, once, and once that it answers again. */
   readonly onStall?: ((stall: Stall) => void) | undefined
+  /** Hears, once, that durable bytes were found damaged: from then on the log takes no writes. The error has the code
+   *  ERR_LOG_QUARANTINED and says segment, offset and indexes. */
+  readonly onQuarantine?: ((error: ClustorError) => void) | undefined
 }
 
 /** What the owner of a log wants to hear. */
-export type LogCallbacks = Pick<OpenLogOptions, 'onProgress' | 'onStall'>
+export type LogCallbacks = Pick<OpenLogOptions, 'onProgress' | 'onStall' | 'onQuarantine'>
 
 /** Options with every default filled in. */
 export interface LogSettings extends OptionsOf<'log'> {
   readonly directory: string
   readonly walDirectory: string
   readonly identity: LogIdentity
+  readonly keys: KeyRing | undefined
   readonly callbacks: LogCallbacks
 }
 
@@ -54,13 +61,17 @@ const segmentOverheadBytes = 4096 + 256
  *  @throws ERR_INVALID_ARGUMENT naming the option and its bounds. */
 export function readLogSettings(options: OpenLogOptions, source: string): LogSettings {
   const { directory, walDirectory = '', identity = localIdentity, ...rest } = options
-  const { onProgress, onStall, ...values } = rest
+  const { keys, onProgress, onStall, onQuarantine, ...values } = rest
+  const callbacks = { onProgress, onStall, onQuarantine }
+  if (keys !== undefined && !(keys instanceof KeyRing)) {
+    throw new ClustorError('ERR_INVALID_ARGUMENT', `keys in ${source} must be a KeyRing`)
+  }
   if (typeof directory !== 'string' || directory === '' || directory.includes('\0')) {
     throw new ClustorError('ERR_INVALID_ARGUMENT', `directory in ${source} must be a path`)
   }
   checkIdentity(identity, source)
   const resolved = resolveGroup(['log'], [aliasLayer(process.env), { source, values }])
-  return { ...resolved, directory, walDirectory, identity, callbacks: { onProgress, onStall } }
+  return { ...resolved, directory, walDirectory, identity, keys, callbacks }
 }
 
 /** The most frame bytes that one write may have: it must fit into an empty segment. */
@@ -68,7 +79,7 @@ export const writeBytesMax = (settings: LogSettings): number =>
   settings.segmentBytes - segmentOverheadBytes
 
 /** What only one opening needs to know. */
-export type OpenDetails = Pick<NativeLogOptions, 'recoverEntries' | 'progress'>
+export type OpenDetails = Pick<NativeLogOptions, 'recoverEntries' | 'progress' | 'keys'>
 
 /** The settings as the addon wants them. */
 export function toNativeOptions(settings: LogSettings, details: OpenDetails): NativeLogOptions {
@@ -93,6 +104,9 @@ export function toNativeOptions(settings: LogSettings, details: OpenDetails): Na
     merkleLeaves: settings.merkleLeaves,
     ledgerCodec: settings.ledgerCodec,
     verifyThreads: settings.verifyThreads,
+    sparesMax: settings.sparesMax,
+    // Whole pages.
+    headroomBytes: Math.floor(settings.headroomBytes / 4096) * 4096,
     unsafeFileSystem: settings.unsafeFileSystem,
     committerThreads: settings.committerThreads,
     ...details,

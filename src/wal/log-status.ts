@@ -29,10 +29,13 @@ export function readStatus(driver: LogDriver, own: OwnCounts): LogStatus {
     bytesWritten: stats.bytesWritten,
     rotations: stats.rotations,
     lateSpares: stats.lateSpares,
+    recycledSegments: stats.recycledSegments,
     shortages: stats.shortages,
     syncInFlightMs: stats.syncInFlightMs,
     stalledMs,
     stalls,
+    scrub: driver.scrubber.status(),
+    quarantined: stats.quarantine === null ? null : toClustorError(stats.quarantine),
     poisoned: stats.poison === null ? null : toClustorError(stats.poison),
     stages: stats.stages,
   }

@@ -7,7 +7,8 @@ import type { EntryKind } from '../raft/entry-range.js'
 import type { HardState } from '../raft/ready.js'
 import { FrameCache } from './frame-cache.js'
 import { frameOverheadBytes, framePrefixBytes, PayloadCursor } from './frames.js'
-import { closedError, LogDriver, type PendingWrite } from './log-driver.js'
+import { closedError, LogDriver, type LogListener, type PendingWrite } from './log-driver.js'
+import type { KeyRing } from './key-ring.js'
 import { readBatch } from './log-reader.js'
 import type { LogStatus } from './log-report.js'
 import { readLogSettings, type LogSettings, type OpenLogOptions } from './log-settings.js'
@@ -104,17 +105,19 @@ class NativeReplicaLog implements ReplicaLog {
   }
 
   async read(firstIndex: LogIndex, lastIndex: LogIndex, bytesMax: number): Promise<FrameBatch> {
-    if (this.#driver.closed) throw closedError()
-    return await readBatch(this.#driver.native, firstIndex, lastIndex, bytesMax)
+    return await readBatch(this.#driver, firstIndex, lastIndex, bytesMax)
   }
 
   async truncatePrefix(before: LogIndex): Promise<void> {
-    if (this.#driver.closed) throw closedError()
-    try {
-      await this.#driver.native.truncatePrefix(before)
-    } catch (error) {
-      throw toClustorError(error)
-    }
+    await this.#driver.ask((native) => native.truncatePrefix(before))
+  }
+
+  listen(listener: LogListener): void {
+    this.#driver.listen(listener)
+  }
+
+  async rotateKeys(ring: KeyRing): Promise<void> {
+    await this.#driver.rotateKeys(ring)
   }
 
   status(): LogStatus {

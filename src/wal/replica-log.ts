@@ -2,6 +2,8 @@ import type { ClustorError } from '../base/errors.js'
 import type { LogIndex, Term } from '../base/ids.js'
 import type { EntryKind, EntryRange } from '../raft/entry-range.js'
 import type { HardState, RecoveredEntries } from '../raft/ready.js'
+import type { KeyRing } from './key-ring.js'
+import type { LogListener } from './log-driver.js'
 import type { LogStatus, RecoveryReport } from './log-report.js'
 
 /** Entries with their bytes: the frames of `range`, back to back, exactly as on disk and on the wire. */
@@ -67,6 +69,12 @@ export interface ReplicaLog {
 
   /** Lets go of entries below `before`; whole segments are removed, so `firstIndex` may stay lower. */
   truncatePrefix(before: LogIndex): Promise<void>
+
+  /** Adds somebody who hears of stalls and of damage. */
+  listen(listener: LogListener): void
+
+  /** New segments take the active epochs of these keys; as DurableLog.rotateKeys. */
+  rotateKeys(ring: KeyRing): Promise<void>
 
   status(): LogStatus
 

@@ -128,3 +128,21 @@ test('E14: after a stall a follower gives its leader a whole election timeout be
     await cluster.closeAll()
   }
 })
+
+test('W06: damage that a scrubber finds stops the replica with its code, idle or not', async (t) => {
+  const cluster = new SimulatedCluster(21)
+  await cluster.elect(1)
+  const rot = new ClustorError('ERR_LOG_QUARANTINED', 'segment 2 is damaged', {
+    fields: { segment: 2 },
+  })
+
+  cluster.node(3).log.quarantine(rot)
+  await cluster.steps(5)
+
+  t.is(cluster.status(3).role, 'stopped')
+  t.regex(cluster.status(3).why.join(), /ERR_LOG_QUARANTINED: segment 2 is damaged/)
+  const attempt = cluster.propose(1, 'the others go on')
+  await answered(cluster, attempt)
+  t.is(attempt.error, undefined)
+  await cluster.closeAll()
+})

@@ -4,6 +4,7 @@ import { invariant } from '../../src/base/invariant.js'
 import type { EntryKind } from '../../src/raft/entry-range.js'
 import type { HardState } from '../../src/raft/ready.js'
 import { countWithin, PayloadCursor, joinBatches, sliceBatch } from '../../src/wal/frames.js'
+import type { LogListener } from '../../src/wal/log-driver.js'
 import type { LogStatus, StageHistogram } from '../../src/wal/log-report.js'
 import type { FrameBatch, LogWrite, RecoveredLog, ReplicaLog } from '../../src/wal/replica-log.js'
 import { decodeFrames, encodeFrames } from './frame-codec.js'
@@ -34,6 +35,8 @@ export class MemoryLog implements ReplicaLog {
   #submitted: Contents
   #closed = false
   #poisoned: ClustorError | null = null
+  #quarantined: ClustorError | null = null
+  readonly #listeners: LogListener[] = []
 
   constructor(contents: Contents = emptyContents()) {
     this.#durable = contents
@@ -117,6 +120,20 @@ export class MemoryLog implements ReplicaLog {
       : Promise.resolve(batch)
   }
 
+  listen(listener: LogListener): void {
+    this.#listeners.push(listener)
+  }
+
+  /** What a scrubber does that finds damage. */
+  quarantine(error: ClustorError): void {
+    this.#quarantined = error
+    for (const listener of this.#listeners) listener.quarantined(error)
+  }
+
+  rotateKeys(): Promise<void> {
+    return Promise.resolve()
+  }
+
   truncatePrefix(before: LogIndex): Promise<void> {
     for (const contents of [this.#durable, this.#submitted]) {
       const dropped = contents.entries.splice(0, Math.max(0, before - contents.firstIndex))
@@ -143,10 +160,13 @@ export class MemoryLog implements ReplicaLog {
       bytesWritten: 0,
       rotations: 0,
       lateSpares: 0,
+      recycledSegments: 0,
       shortages: 0,
       syncInFlightMs: 0,
       stalledMs: 0,
       stalls: 0,
+      scrub: { paused: true, coverageAgeMs: 0, verifiedBytes: 0, passes: 0, failures: 0 },
+      quarantined: this.#quarantined,
       poisoned: this.#poisoned,
       stages: {
         queue: noSamples,
