@@ -65,7 +65,7 @@ export function coveredCases() {
 }
 
 function testFiles() {
-  return ['test', path.join('native', 'test')]
+  return ['test', path.join('native', 'test'), path.join('native', 'fuzz')]
     .flatMap((folder) =>
       readdirSync(path.join(packageRoot, folder), { recursive: true }).map((name) =>
         path.join(folder, name),

@@ -15,22 +15,37 @@ export const clangAdvice =
 
 /**
  * Configures and builds native/ in build/<name>.
- * @param {{ name: string, definitions?: string[], targets?: string[], clang?: boolean }} build definitions as `-DNAME=VALUE`
+ * @param {{ name: string, definitions?: string[], targets?: string[], clang?: boolean, quiet?: boolean }} build
+ *   definitions as `-DNAME=VALUE`; quiet: only failures are printed
  * @returns {string} the folder
  */
-export function buildNative({ name, definitions = [], targets = [], clang = false }) {
+export function buildNative({
+  name,
+  definitions = [],
+  targets = [],
+  clang = false,
+  quiet = false,
+}) {
   const folder = path.join(packageRoot, 'build', name)
   const ninja = prefersNinja(folder)
   const compiler = clang ? [`-DCMAKE_CXX_COMPILER=${requiredClang()}`] : []
-  run('cmake', [
-    ...['-S', 'native', '-B', folder, ...(ninja ? ['-G', 'Ninja'] : [])],
-    ...compiler,
-    ...definitions,
-  ])
-  run('cmake', [
-    ...['--build', folder, '--parallel', String(os.availableParallelism())],
-    ...targets.flatMap((target) => ['--target', target]),
-  ])
+  run(
+    'cmake',
+    [
+      ...['-S', 'native', '-B', folder, ...(ninja ? ['-G', 'Ninja'] : [])],
+      ...compiler,
+      ...definitions,
+    ],
+    { quiet },
+  )
+  run(
+    'cmake',
+    [
+      ...['--build', folder, '--parallel', String(os.availableParallelism())],
+      ...targets.flatMap((target) => ['--target', target]),
+    ],
+    { quiet },
+  )
   return folder
 }
 
@@ -46,9 +61,10 @@ function requiredClang() {
   return clang
 }
 
-/** Runs a program in the package's folder; when it fails, this process ends with its exit code. */
-export function run(program, programArguments) {
-  const result = spawnSync(program, programArguments, { cwd: packageRoot, stdio: 'inherit' })
+/** Runs a program in the package's folder, its standard output unseen when quiet; when it fails, this process ends with its exit code. */
+export function run(program, programArguments, { quiet = false } = {}) {
+  const stdio = ['ignore', quiet ? 'ignore' : 'inherit', 'inherit']
+  const result = spawnSync(program, programArguments, { cwd: packageRoot, stdio })
   if (result.error !== undefined) {
     console.error(
       `clustor: ${program} cannot be run (${result.error.message}); the C++ tests need CMake 3.22`,

@@ -129,6 +129,12 @@ StatusOr<SegmentHeader> DecodeSegmentHeader(std::span<const std::byte> bytes) {
   header.partition.assign(reinterpret_cast<const char*>(from + kPartitionOffset), partition_bytes);
   header.salt = SegmentSalt(bytes);
   RETURN_IF_ERROR(CheckSegmentHeader(header, Load32(from + 16)));
+  // Whatever is accepted can be written again as it was: no byte is left without a meaning.
+  std::array<std::byte, kSegmentHeaderBytes> again;
+  EncodeSegmentHeader(header, again);
+  if (std::memcmp(again.data(), from, kSegmentHeaderBytes) != 0) {
+    return Corrupt("the segment header has bytes set that mean nothing");
+  }
   return header;
 }
 
@@ -173,6 +179,9 @@ const char* DecodeBlockHeader(std::span<const std::byte> bytes, BlockHeader* hea
   if (Load16(from + 6) != kBlockHeaderBytes) return "the block header has another length";
   if ((header->flags & ~(kBlockFlagHardState | kBlockFlagTruncate)) != 0) {
     return "the block header has unknown flags";
+  }
+  if (header->first_crypto_counter != 0 || Load32(from + kKeySaltOffset + kKeySaltBytes) != 0) {
+    return "the block header has bytes set that mean nothing";
   }
   if (header->stored_bytes != header->plaintext_bytes) return "the block's lengths disagree";
   return nullptr;

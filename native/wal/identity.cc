@@ -118,9 +118,10 @@ StatusOr<LogIdentity> ParseIdentity(std::string_view text) {
   cursor.Expect(",\n  \"incarnation\": ");
   identity.incarnation = cursor.QuotedNumber();
   cursor.Expect(",\n  \"createdMs\": ");
-  cursor.QuotedNumber();
+  const uint64_t created_ms = cursor.QuotedNumber();
   cursor.Expect("\n}\n");
-  if (!cursor.AtEnd()) {
+  // Whatever is accepted is what would be written, so no byte of the file is left unchecked.
+  if (!cursor.AtEnd() || FormatIdentity(identity, created_ms) != text) {
     return Status(StatusCode::kLogCorrupt, "identity.json does not have its fixed form");
   }
   return identity;

@@ -7,21 +7,29 @@ namespace clustor {
 
 namespace {
 
-const char* ApplyState(const FrameView& frame, const BlockView& block, bool seen_entry,
-                       ReplayedLog* log) {
+// What a block holds, in the order it must have.
+struct Seen {
+  bool hard_state = false;
+  bool truncation = false;
+  uint64_t entries = 0;
+};
+
+const char* ApplyState(const FrameView& frame, Seen* seen, ReplayedLog* log) {
   const std::span<const std::byte> body = frame.body;
   if (body.empty()) return "a state record is empty";
-  if (seen_entry) return "a state record stands behind entries";
+  if (seen->entries > 0) return "a state record stands behind entries";
   switch (static_cast<StateRecordType>(body[0])) {
     case StateRecordType::kHardState:
       if (body.size() != 25) return "a hard state has a wrong length";
+      if (seen->hard_state || seen->truncation) return "a hard state is not the first record";
+      seen->hard_state = true;
       log->hard_state =
           HardState{Load64(body.data() + 1), Load64(body.data() + 9), Load64(body.data() + 17)};
       return nullptr;
     case StateRecordType::kTruncate: {
-      if (body.size() != 9 || (block.header.flags & kBlockFlagTruncate) == 0) {
-        return "a truncation contradicts its block";
-      }
+      if (body.size() != 9) return "a truncation has a wrong length";
+      if (seen->truncation) return "a block truncates twice";
+      seen->truncation = true;
       const uint64_t from = Load64(body.data() + 1);
       if (from == 0 || from > log->last_index + 1) return "a truncation lies behind the log";
       log->Truncate(from);
@@ -82,21 +90,26 @@ void StartReplay(uint64_t base_index, ReplayedLog* log) {
 }
 
 const char* ReplayBlock(const BlockView& block, ReplayedLog* log) {
+  const BlockHeader& header = block.header;
   FrameReader reader(block.frames);
-  uint64_t entries = 0;
+  Seen seen;
   uint64_t first_index = 0;
   while (!reader.AtEnd()) {
     FrameView frame;
     const char* why = reader.Next(&frame);
     if (why == nullptr) {
-      why = frame.is_state() ? ApplyState(frame, block, entries > 0, log)
-                             : ApplyEntry(frame, block, log);
+      why = frame.is_state() ? ApplyState(frame, &seen, log) : ApplyEntry(frame, block, log);
     }
     if (why != nullptr) return why;
-    if (!frame.is_state() && entries++ == 0) first_index = frame.index();
+    if (!frame.is_state() && seen.entries++ == 0) first_index = frame.index();
   }
-  if (entries != block.header.entry_count || first_index != block.header.first_index ||
-      log->last_index != block.header.last_index) {
+  const bool flags_hold = seen.hard_state == ((header.flags & kBlockFlagHardState) != 0) &&
+                          seen.truncation == ((header.flags & kBlockFlagTruncate) != 0);
+  // The header may not know the term; the log does not when its last entry went with a prefix.
+  const bool term_holds =
+      header.last_term == 0 || log->runs.empty() || header.last_term == log->last_term();
+  if (!flags_hold || !term_holds || seen.entries != header.entry_count ||
+      first_index != header.first_index || log->last_index != header.last_index) {
     return "the header of a block contradicts its records";
   }
   return nullptr;
