@@ -17,6 +17,7 @@ struct EntryRun {
   uint64_t term = 0;
   uint8_t kind = 0;
   uint64_t count = 0;
+  friend bool operator==(const EntryRun&, const EntryRun&) = default;
 };
 
 // Contiguous entries without their bytes, as columns. Empty when last_index + 1 == first_index.

@@ -25,7 +25,8 @@ Ledger::Ledger(Env* env, LogPaths paths, const LogOptions& options)
       bytes_max_(options.ledger_bytes_max),
       settings_{options.ledger, options.durability},
       entry_tag_(options.ledger == LedgerSetting::kInline ? LedgerTag::kEntryInline
-                                                          : LedgerTag::kEntryOrdered) {}
+                                                          : LedgerTag::kEntryOrdered),
+      prefix_{options.start.segment, options.start.index} {}
 
 LedgerRecord Ledger::Record(LedgerTag tag, uint64_t term, uint64_t index, uint64_t segment_seq) {
   return {term, index, segment_seq, static_cast<uint8_t>(tag), env_->WallClockMs()};

@@ -80,6 +80,7 @@ class Ledger {
   // Makes and zeroes the next file. Any one thread at a time.
   void PrepareNext(const std::atomic<bool>* cancelled) EXCLUDES(next_mutex_);
 
+  const LogPrefix& prefix() const { return prefix_; }
   uint64_t used_bytes() const { return offset_; }
   uint64_t switches() const { return switches_; }
 

@@ -9,6 +9,7 @@
 #include "wal/open.h"
 #include "wal/reader.h"
 #include "wal/recovery.h"
+#include "wal/rewrite_flip.h"
 #include "wal/settle.h"
 
 namespace clustor {
@@ -87,6 +88,7 @@ Status Log::Impl::Open() {
       ClaimIdentity(env_, paths_, options_.identity, &report_.created);
   if (!identity.ok()) return identity.status();
   report_.incarnation = identity->incarnation;
+  RETURN_IF_ERROR(FinishRewrite(env_, paths_));
   const uint64_t start_ns = env_->MonotonicNs();
   StatusOr<DirectoryScan> scan = Scan(*identity);
   if (!scan.ok()) return scan.status();
@@ -102,6 +104,7 @@ Status Log::Impl::Open() {
     }
     return scan->verdict;
   }
+  if (!scan->ledger) scan->end.block = options_.start.block - 1;
   const auto threads =
       pool_ == nullptr ? DurableWriter::Threads::kNone : DurableWriter::Threads::kCompanion;
   committer_ = std::make_unique<Committer>(env_, paths_, options_, PatternOf(options_, *identity),

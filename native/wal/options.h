@@ -51,6 +51,13 @@ struct OpenProgress {
   std::atomic<uint64_t> bytes_total{0};
 };
 
+// Where a log begins that does not exist yet; copies of logs begin where theirs did.
+struct LogStart {
+  uint64_t segment = 1;
+  uint64_t index = 1;
+  uint64_t block = 1;
+};
+
 struct LogOptions {
   std::string directory;      // Directory of the partition; made when missing.
   std::string wal_directory;  // Where segments and ledger live; empty: directory + "/wal".
@@ -73,6 +80,7 @@ struct LogOptions {
   // under the active dek epoch and sealed under the active mac epoch, each unless it is 0.
   std::shared_ptr<const KeyRing> keys;
   std::optional<LogAnchor> anchor;
+  LogStart start;
   uint32_t verify_threads = 2;  // That read and verify segments in Open.
   // Whether the recovery report lists the entries (terms, kinds, lengths): 4 bytes an entry.
   bool recover_entries = true;

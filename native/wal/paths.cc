@@ -36,6 +36,10 @@ std::string LogPaths::Segment(uint64_t segment_seq) const {
 
 std::string LogPaths::Spare(uint64_t number) const { return Numbered(wal, kSparePrefix, number); }
 
+std::string LogPaths::Rewrite(uint64_t segment_seq) const {
+  return Numbered(wal, kRewritePrefix, segment_seq);
+}
+
 LogPaths PathsOf(const std::string& directory, const std::string& wal_directory) {
   return {directory, wal_directory.empty() ? directory + "/wal" : wal_directory};
 }
@@ -43,6 +47,12 @@ LogPaths PathsOf(const std::string& directory, const std::string& wal_directory)
 std::optional<uint64_t> SegmentSeqOfName(std::string_view name) {
   return NumberOfName(name, kSegmentPrefix);
 }
+
+std::optional<uint64_t> RewriteSeqOfName(std::string_view name) {
+  return NumberOfName(name, kRewritePrefix);
+}
+
+bool IsRewriteName(std::string_view name) { return name.starts_with(kRewritePrefix); }
 
 bool IsSpareName(std::string_view name) {
   return name.starts_with(kSparePrefix) && name.ends_with(kSuffix);

@@ -24,6 +24,9 @@ struct LogPaths {
   std::string Segment(uint64_t segment_seq) const;
   std::string Spare(uint64_t number) const;
   std::string Headroom() const { return wal + "/headroom.log"; }
+  // Of a segment of a log that is being rewritten.
+  std::string Rewrite(uint64_t segment_seq) const;
+  std::string RewriteLedger() const { return wal + "/rewrite-durability.log"; }
 };
 
 // wal_directory empty: directory + "/wal".
@@ -34,5 +37,11 @@ std::optional<uint64_t> SegmentSeqOfName(std::string_view name);
 bool IsSpareName(std::string_view name);
 // The number in the path of a spare; nothing for any other path.
 std::optional<uint64_t> SpareNumberOfPath(std::string_view path);
+
+// Files of a log that is being rewritten (docs/wal-format.md, "Rewriting a log").
+inline constexpr std::string_view kRewritePrefix = "rewrite-";
+bool IsRewriteName(std::string_view name);
+// The segment_seq in the name of such a segment; nothing for any other name.
+std::optional<uint64_t> RewriteSeqOfName(std::string_view name);
 
 }  // namespace clustor

@@ -47,6 +47,10 @@ Status Recovery::Run() {
   if (!scan_->segments.empty()) {
     RETURN_IF_ERROR(RepairTail());
     RETURN_IF_ERROR(SettleEnd());
+  } else {
+    const LogPrefix& prefix = committer_->ledger()->prefix();
+    StartReplay(prefix.first_index, &scan_->log);
+    committer_->tail()->StartAt(prefix.first_segment);
   }
   RETURN_IF_ERROR(committer_->ledger()->RecordSettings());
   committer_->catalog()->Reset(std::move(scan_->segments), scan_->log.first_index,

@@ -300,7 +300,7 @@ StatusOr<std::vector<uint64_t>> ListSegments(Env* env, const LogPaths& paths,
     const std::optional<uint64_t> segment_seq = SegmentSeqOfName(name);
     if (segment_seq) {
       numbers.push_back(*segment_seq);
-    } else if (IsSpareName(name) || path == paths.LedgerNext()) {
+    } else if (IsSpareName(name) || IsRewriteName(name) || path == paths.LedgerNext()) {
       junk->push_back(path);
     }
   }

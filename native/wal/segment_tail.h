@@ -28,6 +28,9 @@ class SegmentTail {
   // Takes over the tail that recovery found; the next block goes to `offset`.
   void Adopt(std::unique_ptr<File> file, const SegmentHeader& header, uint64_t offset);
 
+  // The first segment gets this number. REQUIRES: nothing was adopted.
+  void StartAt(uint64_t segment_seq) { header_.segment_seq = segment_seq - 1; }
+
   bool HasRoom(uint64_t block_bytes) const;
   // Makes a new segment the tail; its name is durable on OK, its header with the first block's
   // sync. On failure the old tail stays: a shortage can be tried again, anything else is final.

@@ -1,0 +1,245 @@
+// Rewriting a log in its place: old or new at every moment, and nothing of the old one afterwards.
+#include "wal/rewrite.h"
+
+#include <algorithm>
+#include <random>
+#include <string>
+
+#include "check.h"
+#include "log_fixture.h"
+#include "wal/format.h"
+
+namespace clustor::test {
+
+namespace {
+
+const std::string kSecret = "PLAINTEXT OF THE OLD LOG";
+
+LogOptions Json() {
+  LogOptions options = SmallOptions();
+  options.encoding = LogEncoding::kJson;
+  options.merkle_leaves = true;
+  return options;
+}
+
+// A log over some segments, with everything that a log can hold.
+void Fill(LogFixture* log, int entries) {
+  if (!log->Open()) Fail(__FILE__, __LINE__, Describe(log->open_status));
+  const auto must = [](const Status& done) {
+    if (!done.ok()) Fail(__FILE__, __LINE__, Describe(done));
+  };
+  must(log->SaveHardState({1, 2, 0}));
+  for (int i = 0; i < entries; ++i) must(log->Append(kSecret + std::string(2'500, 'x')));
+  must(log->Replace(static_cast<uint64_t>(entries) - 2, {{2, 1, kSecret}, {3, 0, ""}}));
+  must(log->SaveHardState({3, 1, 4}));
+}
+
+struct Content {
+  HardState hard_state;
+  uint64_t first_index = 0;
+  std::vector<Entry> entries;
+  friend bool operator==(const Content&, const Content&) = default;
+};
+
+Content ContentOf(LogFixture* log) {
+  const RecoveryReport& found = log->log->recovery();
+  return {found.hard_state, log->log->Stats().first_index, log->ReadAll()};
+}
+
+std::vector<std::string> WalFiles(const FaultEnv& env) {
+  std::vector<std::string> files;
+  for (const std::string& name : env.Names()) {
+    if (name.find("/wal/") != std::string::npos) files.push_back(name);
+  }
+  return files;
+}
+
+bool HoldsSecret(const FaultEnv& env) {
+  const auto secret = std::as_bytes(std::span(kSecret));
+  return std::ranges::any_of(env.Names(), [&](const std::string& name) {
+    const std::vector<std::byte> bytes = env.Bytes(name);
+    return !std::ranges::search(bytes, secret).empty();
+  });
+}
+
+int EncodingOf(const FaultEnv& env, const std::string& path) {
+  return static_cast<int>(env.Bytes(path)[12]);
+}
+
+}  // namespace
+
+TEST(Rewrite, KeepsTheLogAndLeavesNothingOfTheOldFiles) {
+  LogFixture log;
+  Fill(&log, 60);
+  CHECK(log.Reopen());
+  const Content before = ContentOf(&log);
+  const uint64_t blocks = log.log->Stats().durable_block;
+  const uint64_t segments = log.log->Stats().segments;
+  log.Close();
+  CHECK(HoldsSecret(*log.env));
+
+  const StatusOr<RewriteReport> report = RewriteDirectory(log.env.get(), Json());
+
+  CHECK_OK(report.status());
+  CHECK(!HoldsSecret(*log.env));
+  CHECK_EQ(report->last_index, 59u);
+  CHECK_EQ(report->blocks, blocks);
+  CHECK_EQ(report->end.block, blocks);
+  CHECK_EQ(report->segments_before, segments);
+  CHECK_EQ(report->first_segment, segments + 1);
+  for (const std::string& path : WalFiles(*log.env)) {
+    if (path == log.LedgerPath()) continue;
+    CHECK(path > log.SegmentPath(segments));
+    CHECK(path <= log.SegmentPath(segments + report->segments_after));
+    CHECK_EQ(EncodingOf(*log.env, path), kEncodingJson);
+  }
+  CHECK(log.Open());
+  CHECK(ContentOf(&log) == before);
+  CHECK_OK(log.Append({{3, 0, "life goes on"}}));
+  CHECK(log.Reopen());
+  CHECK_EQ(log.ReadPayload(60), std::string("life goes on"));
+}
+
+TEST(Rewrite, GoesFromEveryFormToEveryOther) {
+  LogFixture log;
+  Fill(&log, 30);
+  CHECK(log.Reopen());
+  const Content before = ContentOf(&log);
+  for (const int form : {1, 3, 2, 0, 2, 1, 0, 3, 0}) {
+    log.Close();
+    log.options.encoding = (form & 1) != 0 ? LogEncoding::kJson : LogEncoding::kBinary;
+    log.options.merkle_leaves = (form & 2) != 0;
+
+    CHECK_OK(RewriteDirectory(log.env.get(), log.options).status());
+
+    CHECK(log.Open());
+    CHECK(ContentOf(&log) == before);
+    const std::string first = log.SegmentPath(log.log->Stats().tail_segment);
+    CHECK_EQ(EncodingOf(*log.env, first), form & 1);
+  }
+}
+
+TEST(Rewrite, KeepsTheFirstIndexOfAShortenedLog) {
+  LogFixture log;
+  Fill(&log, 60);
+  CHECK_OK(log.log->TruncatePrefix(30));
+  CHECK(log.Reopen());
+  const Content before = ContentOf(&log);
+  CHECK(before.first_index > 1);
+  log.Close();
+
+  const StatusOr<RewriteReport> report = RewriteDirectory(log.env.get(), Json());
+
+  CHECK_OK(report.status());
+  CHECK_EQ(report->first_index, before.first_index);
+  CHECK(log.Open());
+  CHECK(ContentOf(&log) == before);
+}
+
+// A block that fits into its segment in binary and into none in json.
+TEST(Rewrite, MakesSegmentsAsLargeAsTheirBlocks) {
+  LogFixture log;
+  CHECK(log.Open());
+  CHECK_OK(log.Append(std::string(58'000, 'x')));
+  log.Close();
+
+  CHECK_OK(RewriteDirectory(log.env.get(), Json()).status());
+
+  CHECK(log.Open());
+  CHECK_EQ(log.ReadPayload(1), std::string(58'000, 'x'));
+}
+
+TEST(Rewrite, OfAnEmptyLogAndOfNoLog) {
+  LogFixture log;
+  CHECK_EQ(RewriteDirectory(log.env.get(), Json()).status().details().os_errno, ENOENT);
+  CHECK(log.Open());
+  CHECK_EQ(RewriteDirectory(log.env.get(), Json()).status().code(), StatusCode::kLocked);
+  log.Close();
+
+  CHECK_OK(RewriteDirectory(log.env.get(), Json()).status());
+
+  CHECK(log.Open());
+  CHECK_OK(log.Append("first"));
+}
+
+TEST(Rewrite, OfADamagedLogIsRefusedAndChangesNothing) {
+  LogFixture log;
+  Fill(&log, 60);
+  log.Close();
+  log.FlipBit(log.SegmentPath(2), 3 * 4096 + 700);
+  const std::unique_ptr<FaultEnv> before = log.env->Copy();
+
+  CHECK_EQ(RewriteDirectory(log.env.get(), Json()).status().code(), StatusCode::kLogCorrupt);
+
+  CHECK(log.env->SameAs(*before));
+}
+
+// W11: whatever call fails, the log is there, and a second attempt succeeds.
+TEST(Rewrite, SurvivesEveryFailingCall) {
+  LogFixture filled;
+  Fill(&filled, 30);
+  CHECK(filled.Reopen());
+  const Content before = ContentOf(&filled);
+  filled.Close();
+  for (const Call call : {Call::kOpen, Call::kWrite, Call::kSync, Call::kAllocate, Call::kRename,
+                          Call::kRemove, Call::kSyncDirectory, Call::kRead}) {
+    for (int nth = 1; !CurrentTestFailed(); nth += call == Call::kWrite ? 7 : 2) {
+      LogFixture log;
+      log.env = filled.env->Copy();
+      log.env->FailCall(call, nth, call == Call::kWrite ? ENOSPC : EIO);
+      const bool done = RewriteDirectory(log.env.get(), Json()).ok();
+      log.env->ClearFaults();
+
+      CHECK(log.Open());
+      CHECK(ContentOf(&log) == before);
+      log.Close();
+      CHECK_OK(RewriteDirectory(log.env.get(), Json()).status());
+      CHECK(!HoldsSecret(*log.env));
+      if (done) break;
+    }
+  }
+}
+
+// W18: old or new at every call, in every image that a crash could leave.
+TEST(Rewrite, CrashesIntoTheOldLogOrTheNewOne) {
+  LogFixture filled;
+  Fill(&filled, 30);
+  CHECK(filled.Reopen());
+  const Content before = ContentOf(&filled);
+  filled.Close();
+  std::unique_ptr<FaultEnv> whole = filled.env->Copy();
+  CHECK_OK(RewriteDirectory(whole.get(), Json()).status());
+  const uint64_t calls = whole->changes();
+  CHECK(calls > 100);
+  std::mt19937_64 random(5);
+  int old_logs = 0;
+  int new_logs = 0;
+  for (uint64_t call = 1; call <= calls && !CurrentTestFailed(); ++call) {
+    std::unique_ptr<FaultEnv> env = filled.env->Copy();
+    env->PowerOffAfter(call);
+    if (RewriteDirectory(env.get(), Json()).ok()) continue;
+    for (int image = 0; image < 4; ++image) {
+      LogFixture log;
+      if (!log.Restart(image == 0   ? env->DropUnsynced()
+                       : image == 1 ? env->Copy()
+                                    : env->CrashImage(&random, {}))) {
+        Fail(__FILE__, __LINE__, "call " + std::to_string(call) + ": " + Describe(log.open_status));
+        return;
+      }
+      CHECK(ContentOf(&log) == before);
+      const int encoding = EncodingOf(*log.env, log.SegmentPath(log.log->Stats().tail_segment));
+      for (const std::string& path : WalFiles(*log.env)) {
+        if (path.find("segment-") != std::string::npos) {
+          CHECK_EQ(EncodingOf(*log.env, path), encoding);
+        }
+        CHECK(path.find("rewrite-") == std::string::npos);
+      }
+      ++(encoding == kEncodingJson ? new_logs : old_logs);
+      CHECK_OK(log.Append({{3, 0, "life goes on"}}));
+    }
+  }
+  CHECK(old_logs > 0);
+  CHECK(new_logs > 0);
+}
+
+}  // namespace clustor::test
