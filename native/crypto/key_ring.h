@@ -10,7 +10,9 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <utility>
 
+#include "base/mutex.h"
 #include "base/status.h"
 
 namespace clustor {
@@ -53,6 +55,26 @@ class KeyRing {
   Keys macs_;
   uint32_t active_dek_ = 0;
   uint32_t active_mac_ = 0;
+};
+
+// The ring that a log uses at the moment. Any thread.
+class KeyHolder {
+ public:
+  explicit KeyHolder(std::shared_ptr<const KeyRing> keys) : keys_(std::move(keys)) {}
+
+  std::shared_ptr<const KeyRing> Get() const EXCLUDES(mutex_) {
+    const MutexLock lock(&mutex_);
+    return keys_;
+  }
+  void Set(std::shared_ptr<const KeyRing> keys) EXCLUDES(mutex_) {
+    const MutexLock lock(&mutex_);
+    // The old ring, when this was its last owner, goes after the lock.
+    keys_.swap(keys);
+  }
+
+ private:
+  mutable Mutex mutex_;
+  std::shared_ptr<const KeyRing> keys_ GUARDED_BY(mutex_);
 };
 
 }  // namespace clustor

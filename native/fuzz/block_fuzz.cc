@@ -19,10 +19,15 @@ void Check(StoredForm form, std::span<const std::byte> bytes) {
   if (CheckBlock(bytes, &block) != nullptr) return;
   HOLDS(block.stored.size() <= bytes.size());
   HOLDS(block.stored.size() == kBlockHeaderBytes + block.header.stored_bytes + kBlockChecksumBytes);
-  StoredFrameDecoder decoder;
-  const StatusOr<const char*> why = decoder.Decode(form, block.plaintext, &block.frames);
+  SegmentHeader segment;
+  segment.encoding = form.json ? kEncodingJson : kEncodingBinary;
+  segment.merkle_leaves = form.merkle_leaves;
+  segment.cipher = block.header.IsEncrypted() ? kCipherAes256Gcm : kCipherNone;
+  BlockOpener opener(segment, nullptr);
+  const StatusOr<const char*> why = opener.Open(&block);
   HOLDS(why.ok());
-  if (*why != nullptr) return;
+  // Without a key there is nothing more to see.
+  if (*why != nullptr || block.header.IsEncrypted()) return;
   ReplayedLog log;
   const uint64_t next =
       block.header.entry_count > 0 ? block.header.first_index : block.header.last_index + 1;

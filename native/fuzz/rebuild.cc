@@ -106,7 +106,7 @@ void CheckBlockRebuilds(StoredForm form, const BlockView& block) {
   place.salt = block.header.key_salt;
   place.before = {block.header.number - 1, block.header.previous_checksum};
   BlockBuilder builder;
-  const StatusOr<BuiltBlock> built = builder.Build(plan, place);
+  const StatusOr<BuiltBlock> built = builder.Build(plan, place, nullptr);
   HOLDS(built.ok());
   HOLDS(built->unpadded_bytes == block.stored.size());
   HOLDS(built->checksum == block.checksum);

@@ -158,7 +158,7 @@ TEST(Recycling, IsNotFooledByAPayloadThatLooksLikeTheNextBlock) {
   for (const uint64_t ahead : {0, 5}) {
     // Everything but the salt is right, or the number proves a hole.
     const StatusOr<BuiltBlock> built =
-        builder.Build(plan, {newest.segment_seq, 4096, {}, {}, {block + ahead, checksum}});
+        builder.Build(plan, {newest.segment_seq, 4096, {}, {}, {block + ahead, checksum}}, nullptr);
     CHECK_OK(built.status());
     std::copy(built->bytes.begin(), built->bytes.end(),
               end.bytes.begin() + static_cast<std::ptrdiff_t>(end.offset + ahead * 4096));

@@ -75,7 +75,8 @@ StatusOr<std::byte*> BlockBuilder::PutStoredFrames(const GroupPlan& plan, Stored
   return at;
 }
 
-StatusOr<BuiltBlock> BlockBuilder::Build(const GroupPlan& plan, const BlockPlace& place) {
+StatusOr<BuiltBlock> BlockBuilder::Build(const GroupPlan& plan, const BlockPlace& place,
+                                         BlockSealer* sealer) {
   std::byte* block = Reserve(BytesMax(plan, place.alignment, place.form));
   std::byte* at = block + kBlockHeaderBytes;
   if (place.form.IsPlain()) {
@@ -98,7 +99,13 @@ StatusOr<BuiltBlock> BlockBuilder::Build(const GroupPlan& plan, const BlockPlace
   header.stored_bytes = header.plaintext_bytes;
   header.previous_checksum = place.before.checksum;
   header.key_salt = place.salt;
-  EncodeBlockHeader(header, {block, kBlockHeaderBytes});
+  if (sealer != nullptr) sealer->Prepare(&header);
+  const std::span<std::byte> encoded(block, kBlockHeaderBytes);
+  EncodeBlockHeader(header, encoded);
+  if (sealer != nullptr) {
+    RETURN_IF_ERROR(sealer->Seal(header, encoded, {encoded.data() + encoded.size(), at}, at));
+    at += kBlockTagBytes;
+  }
   const auto covered = static_cast<size_t>(at - block);
   const uint32_t checksum = Crc32c({block, covered});
   Store32(at, checksum);

@@ -7,6 +7,8 @@
 #include <optional>
 #include <span>
 
+#include "base/status.h"
+#include "wal/block_sealer.h"
 #include "wal/format.h"
 #include "wal/group_plan.h"
 #include "wal/segment_tail.h"
@@ -34,9 +36,10 @@ class BlockBuilder {
   // Bytes the block of this plan takes at most in such a segment, with padding.
   static uint64_t BytesMax(const GroupPlan& plan, uint32_t alignment, StoredForm form);
 
-  // Hard state and truncation as in the plan, then its batches. REQUIRES: the plan fits a segment.
-  // Errors: kCryptoUnavailable and kOutOfMemory when leaves cannot be made.
-  StatusOr<BuiltBlock> Build(const GroupPlan& plan, const BlockPlace& place);
+  // Hard state and truncation as in the plan, then its batches; encrypted in place, unless sealer
+  // is null. REQUIRES: the plan fits a segment. Errors: of the sealer;
+  // kCryptoUnavailable and kOutOfMemory when leaves cannot be made.
+  StatusOr<BuiltBlock> Build(const GroupPlan& plan, const BlockPlace& place, BlockSealer* sealer);
 
  private:
   std::byte* Reserve(uint64_t bytes);

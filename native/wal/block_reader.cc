@@ -56,12 +56,47 @@ const char* CheckBlock(std::span<const std::byte> bytes, BlockView* block) {
       !IsPlanted(PlantedBug::kSkipBlockChecksum)) {
     return "the checksum of a block does not hold";
   }
-  block->plaintext = bytes.subspan(kBlockHeaderBytes, block->header.stored_bytes);
+  block->body = bytes.subspan(kBlockHeaderBytes, block->header.stored_bytes);
   block->stored = bytes.first(static_cast<size_t>(covered + kBlockChecksumBytes));
   return nullptr;
 }
 
-BlockReader::BlockReader(File* file, const SegmentHeader& header) : file_(file), header_(header) {}
+StatusOr<const char*> BlockOpener::Open(BlockView* block) {
+  block->plaintext = {};
+  block->frames = {};
+  if (block->header.IsEncrypted() != is_encrypted_) {
+    return is_encrypted_ ? "a block of an encrypted segment is not encrypted"
+                         : "a block of a segment without encryption is encrypted";
+  }
+  if (!is_encrypted_) {
+    block->plaintext = block->body;
+  } else if (cipher_ == nullptr) {
+    return nullptr;
+  } else {
+    StatusOr<const char*> why = Decrypt(block);
+    if (!why.ok() || *why != nullptr) return why;
+  }
+  return decoder_.Decode(form_, block->plaintext, &block->frames);
+}
+
+StatusOr<const char*> BlockOpener::Decrypt(BlockView* block) {
+  const size_t bytes = block->header.plaintext_bytes;
+  if (plaintext_.size() < bytes) plaintext_.resize(bytes);
+  const std::span<std::byte> plaintext = std::span(plaintext_).first(bytes);
+  const StatusOr<bool> holds =
+      cipher_->Open(block->header, block->stored.first(kBlockHeaderBytes), block->body, plaintext);
+  if (!holds.ok()) return holds.status();
+  if (!*holds) {
+    return "the checksum of a block holds, but not its authentication tag: it was forged, or taken "
+           "from elsewhere";
+  }
+  block->plaintext = plaintext;
+  return nullptr;
+}
+
+BlockReader::BlockReader(File* file, const SegmentHeader& header,
+                         std::unique_ptr<SegmentCipher> cipher)
+    : file_(file), header_(header), opener_(header, std::move(cipher)) {}
 
 StatusOr<std::span<const std::byte>> BlockReader::Window(uint64_t offset, uint64_t bytes) {
   const uint64_t wanted = std::min(bytes, header_.segment_bytes - offset);
@@ -128,11 +163,10 @@ StatusOr<BlockOutcome> BlockReader::Next(const ChainEnd& before, BlockView* bloc
     *why = "a block does not follow the one before it";
     return BlockOutcome::kBrokenChain;
   }
-  const StatusOr<const char*> wrong =
-      decoder_.Decode(header_.form(), block->plaintext, &block->frames);
-  if (!wrong.ok()) return wrong.status();
-  if (*wrong != nullptr) {
-    *why = *wrong;
+  const StatusOr<const char*> content = opener_.Open(block);
+  if (!content.ok()) return content.status();
+  if (*content != nullptr) {
+    *why = *content;
     return BlockOutcome::kBadContent;
   }
   block->offset = offset_;

@@ -3,14 +3,17 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/status.h"
 #include "os/env.h"
 #include "wal/format.h"
+#include "wal/segment_cipher.h"
 #include "wal/segment_tail.h"
 #include "wal/stored_frames.h"
 
@@ -21,7 +24,8 @@ struct BlockView {
   uint64_t offset = 0;
   uint64_t bytes = 0;  // With padding.
   uint32_t checksum = 0;
-  std::span<const std::byte> plaintext;  // Frames in their stored form; valid until the next read.
+  std::span<const std::byte> body;       // What is stored of the frames; valid until the next read.
+  std::span<const std::byte> plaintext;  // Frames in their stored form, decrypted; valid as long.
   std::span<const std::byte> frames;     // Binary frames; valid as long.
   std::span<const std::byte> stored;     // The whole block without padding; valid as long.
 };
@@ -35,16 +39,37 @@ enum class BlockOutcome : uint8_t {
 };
 
 // Checks header, lengths and checksum of a block that begins at bytes[0] and fills in everything
-// but offset, bytes and frames. Nullptr when it verifies.
+// but offset, bytes, plaintext and frames. Nullptr when it verifies.
 const char* CheckBlock(std::span<const std::byte> bytes, BlockView* block);
+
+// Gets at the frames of blocks whose checksum holds. One for each segment.
+class BlockOpener {
+ public:
+  // A null cipher leaves the frames of an encrypted segment empty: for those who have no key.
+  BlockOpener(const SegmentHeader& header, std::unique_ptr<SegmentCipher> cipher)
+      : is_encrypted_(header.IsEncrypted()), form_(header.form()), cipher_(std::move(cipher)) {}
+
+  // Fills in plaintext and frames, valid until the next call. Nullptr when they are what a log
+  // writes; else what is wrong with them. Errors: kOutOfMemory.
+  StatusOr<const char*> Open(BlockView* block);
+
+ private:
+  StatusOr<const char*> Decrypt(BlockView* block);
+
+  const bool is_encrypted_;
+  const StoredForm form_;
+  const std::unique_ptr<SegmentCipher> cipher_;
+  std::vector<std::byte> plaintext_;
+  StoredFrameDecoder decoder_;
+};
 
 class BlockReader {
  public:
-  // file outlives the reader; header.segment_bytes bounds what is read.
-  BlockReader(File* file, const SegmentHeader& header);
+  // file outlives the reader; header.segment_bytes bounds what is read. cipher: see BlockOpener.
+  BlockReader(File* file, const SegmentHeader& header, std::unique_ptr<SegmentCipher> cipher);
 
   // Reads the block at offset(), which must follow `before`. Advances on kBlock only.
-  // `why` explains every outcome but kBlock and kEnd. Errors: failed reads.
+  // `why` explains every outcome but kBlock and kEnd. Errors: failed reads, kOutOfMemory.
   StatusOr<BlockOutcome> Next(const ChainEnd& before, BlockView* block, std::string* why);
 
   uint64_t offset() const { return offset_; }
@@ -58,7 +83,7 @@ class BlockReader {
 
   File* const file_;
   const SegmentHeader header_;
-  StoredFrameDecoder decoder_;
+  BlockOpener opener_;
   uint64_t offset_ = kSegmentHeaderBytes;
   uint64_t bytes_read_ = 0;
   // What is in memory of the file: window_bytes_ bytes, at most a megabyte, or one block when it is

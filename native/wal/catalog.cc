@@ -37,7 +37,8 @@ void Catalog::Reset(std::deque<SegmentSpans> segments, uint64_t first_index, uin
 
 void Catalog::AddSegment(const SegmentHeader& header) {
   const MutexLock lock(&mutex_);
-  segments_.push_back({header.segment_seq, header.segment_bytes, header.form(), {}});
+  segments_.push_back(
+      {header.segment_seq, header.segment_bytes, header.form(), header.dek_epoch, {}});
 }
 
 void Catalog::AddBlock(const BlockSpan& block, uint64_t last_index) {
@@ -116,8 +117,9 @@ StatusOr<std::vector<ReadStep>> Catalog::Plan(uint64_t first_index, uint64_t las
     for (; span != blocks.end(); ++span) {
       if (span->first_index > last_index || (!steps.empty() && bytes >= bytes_max)) return steps;
       const uint64_t next = span + 1 == blocks.end() ? end : (span + 1)->first_index;
-      steps.push_back({segments_[i].segment_seq, segments_[i].form, span->offset(), span->bytes,
-                       std::max(first_index, span->first_index), std::min(last_index, next - 1)});
+      steps.push_back({segments_[i].segment_seq, segments_[i].form, segments_[i].dek_epoch,
+                       span->offset(), span->bytes, std::max(first_index, span->first_index),
+                       std::min(last_index, next - 1)});
       bytes += span->bytes;
     }
   }
@@ -134,8 +136,8 @@ SegmentPlan Catalog::PlanWhole(size_t segment) const {
   for (size_t i = 0; i < spans.blocks.size(); ++i) {
     const BlockSpan& span = spans.blocks[i];
     const uint64_t next = i + 1 == spans.blocks.size() ? end : spans.blocks[i + 1].first_index;
-    plan.steps.push_back(
-        {spans.segment_seq, spans.form, span.offset(), span.bytes, span.first_index, next - 1});
+    plan.steps.push_back({spans.segment_seq, spans.form, spans.dek_epoch, span.offset(), span.bytes,
+                          span.first_index, next - 1});
   }
   return plan;
 }
@@ -174,6 +176,15 @@ std::optional<IndexRange> Catalog::EntriesFrom(uint64_t segment_seq, uint64_t of
     }
   }
   return std::nullopt;
+}
+
+std::set<uint32_t> Catalog::DekEpochs() const {
+  const MutexLock lock(&mutex_);
+  std::set<uint32_t> epochs;
+  for (const SegmentSpans& segment : segments_) {
+    if (segment.dek_epoch != 0) epochs.insert(segment.dek_epoch);
+  }
+  return epochs;
 }
 
 uint64_t Catalog::first_index() const {

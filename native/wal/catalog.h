@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <deque>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -27,6 +28,7 @@ struct SegmentSpans {
   uint64_t segment_seq = 0;
   uint64_t file_bytes = 0;
   StoredForm form;
+  uint32_t dek_epoch = 0;
   std::vector<BlockSpan> blocks;
 };
 
@@ -39,6 +41,7 @@ struct IndexRange {
 struct ReadStep {
   uint64_t segment_seq = 0;
   StoredForm form;
+  uint32_t dek_epoch = 0;  // 0: not encrypted.
   uint64_t offset = 0;
   uint32_t bytes = 0;
   uint64_t first_index = 0;
@@ -89,6 +92,8 @@ class Catalog {
   // The entries of the blocks of a segment at and behind an offset; nothing when there are none.
   std::optional<IndexRange> EntriesFrom(uint64_t segment_seq, uint64_t offset) const
       EXCLUDES(mutex_);
+  // The dek epochs that segments are encrypted under.
+  std::set<uint32_t> DekEpochs() const EXCLUDES(mutex_);
 
   uint64_t first_index() const EXCLUDES(mutex_);
   uint64_t last_index() const EXCLUDES(mutex_);

@@ -1,6 +1,8 @@
 #include "wal/committer.h"
 
 #include <algorithm>
+#include <set>
+#include <string>
 #include <utility>
 
 #include "wal/histogram.h"
@@ -28,6 +30,17 @@ SpareLimits SpareLimitsOf(const LogOptions& options) {
 // What writes with entries leave of a tail that has no successor.
 constexpr uint64_t kTailReserveBytesMax = 64 << 10;
 
+Status CheckEpochs(const std::set<uint32_t>& epochs, const KeyRing* keys) {
+  for (const uint32_t epoch : epochs) {
+    if (keys != nullptr && keys->Dek(epoch)) continue;
+    return Status(StatusCode::kKeyUnknownEpoch,
+                  "the log has segments under dek epoch " + std::to_string(epoch) +
+                      " and the new key ring has no key of that epoch: keep it, as one that is "
+                      "not active, until they are gone");
+  }
+  return Status::Ok();
+}
+
 }  // namespace
 
 Committer::Committer(Env* env, LogPaths paths, const LogOptions& options, SegmentHeader pattern,
@@ -38,6 +51,7 @@ Committer::Committer(Env* env, LogPaths paths, const LogOptions& options, Segmen
       plan_limits_(PlanLimitsOf(options, pattern.form())),
       stall_ns_(uint64_t{options.sync_stall_ms} * 1'000'000),
       sink_(sink),
+      keys_(options.keys),
       spares_(env, paths, SpareLimitsOf(options), {pattern.cipher, pattern.dek_epoch}),
       ledger_(env, paths, options),
       tail_(env, paths, std::move(pattern), &spares_),
@@ -48,10 +62,11 @@ Status Committer::Start(CommitterStart start) {
   end_ = std::move(start.end);
   chain_ = start.chain;
   end_segment_ = start.end_segment;
+  RETURN_IF_ERROR(sealer_.UseKeys(env_, keys_.Get()));
   if (!tail_.HasRoom(0)) {
-    bool late = false;
-    RETURN_IF_ERROR(tail_.Rotate(chain_, end_.last_index + 1, &late));
-    catalog_.AddSegment(tail_.header());
+    RETURN_IF_ERROR(Rotate(RoomFor::kEntries));
+  } else if (tail_.HasCurrentKeys()) {
+    RETURN_IF_ERROR(sealer_.UseSegment(tail_.header(), start.next_counter));
   }
   spares_.MakeHeadroom();
   NoteState();
@@ -130,7 +145,8 @@ Status Committer::Execute(Group* group, GroupPlan* plan, StageTimes* times) {
   }
   RETURN_IF_ERROR(room);
   StatusOr<BuiltBlock> built = builder_.Build(
-      *plan, {tail_.segment_seq(), tail_.block_alignment(), tail_.form(), tail_.salt(), chain_});
+      *plan, {tail_.segment_seq(), tail_.block_alignment(), tail_.form(), tail_.salt(), chain_},
+      sealer_.is_on() ? &sealer_ : nullptr);
   if (!built.ok()) return built.status();
   built_ = *built;
   times->encoded = env_->MonotonicNs();
@@ -161,6 +177,7 @@ bool Committer::TailHasRoom(uint64_t block_bytes, RoomFor what) const {
 }
 
 Status Committer::Rotate(RoomFor what) {
+  const bool is_first = !tail_.HasRoom(0);
   bool late = false;
   Status rotated = tail_.Rotate(chain_, end_.last_index + 1, &late);
   if (rotated.IsShortage() && what == RoomFor::kState) {
@@ -170,6 +187,8 @@ Status Committer::Rotate(RoomFor what) {
   }
   RETURN_IF_ERROR(rotated);
   catalog_.AddSegment(tail_.header());
+  RETURN_IF_ERROR(sealer_.UseSegment(tail_.header(), 0));
+  if (is_first) return Status::Ok();
   const MutexLock lock(&stats_mutex_);
   ++stats_.rotations;
   if (late) ++stats_.late_spares;
@@ -181,7 +200,7 @@ Status Committer::EnsureRoom(GroupPlan* plan) {
   const RoomFor what = plan->entry_count > 0 ? RoomFor::kEntries : RoomFor::kState;
   RETURN_IF_ERROR(writer_.EnsureRoom(what));
   const uint64_t block_bytes = BlockBuilder::BytesMax(*plan, tail_.block_alignment(), tail_.form());
-  if (!TailHasRoom(block_bytes, what)) RETURN_IF_ERROR(Rotate(what));
+  if (!TailHasRoom(block_bytes, what) || !tail_.HasCurrentKeys()) RETURN_IF_ERROR(Rotate(what));
   // The first block of a segment repeats the hard state, so that older segments can go.
   if (tail_.IsEmpty() && !plan->hard_state) plan->hard_state = end_.hard_state;
   return Status::Ok();
@@ -345,6 +364,31 @@ bool Committer::Quarantine(Status why) {
 void Committer::CountScrubbed(uint64_t bytes) {
   const MutexLock lock(&stats_mutex_);
   stats_.scrubbed_bytes += bytes;
+}
+
+Status Committer::SetKeys(std::shared_ptr<const KeyRing> keys) {
+  SegmentHeader pattern;
+  RETURN_IF_ERROR(ChooseKeys(keys.get(), &pattern));
+  const MutexLock lock(&commit_mutex_);
+  if (!poison_.ok()) return poison_;
+  if (!quarantine_.ok()) return quarantine_;
+  RETURN_IF_ERROR(CheckEpochs(catalog_.DekEpochs(), keys.get()));
+  // Also refuses another key under the epoch of the tail.
+  RETURN_IF_ERROR(SegmentCipher::Create(tail_.header(), keys).status());
+  RETURN_IF_ERROR(sealer_.UseKeys(env_, keys));
+  keys_.Set(std::move(keys));
+  tail_.ChangeKeys(pattern);
+  spares_.SetContent({pattern.cipher, pattern.dek_epoch});
+  if (tail_.HasCurrentKeys()) return sealer_.KeepSegment(tail_.header());
+  sealer_.LeaveSegment();
+  return Status::Ok();
+}
+
+void Committer::ForgetKeys() {
+  const MutexLock lock(&commit_mutex_);
+  sealer_.LeaveSegment();
+  sealer_.ForgetKeys();
+  keys_.Set(nullptr);
 }
 
 LogStats Committer::Stats() const {

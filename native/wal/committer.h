@@ -2,7 +2,7 @@
 // syncs, publishes, completes. It owns no thread: a pool, a pump or a fuzzer calls Step.
 //
 // Lock order: commit_mutex_, then any one of: the queue's, the catalog's, the spare store's, the
-// ledger's, stats_mutex_.
+// ledger's, the key holder's, stats_mutex_.
 #pragma once
 
 #include <atomic>
@@ -14,6 +14,7 @@
 #include "base/status.h"
 #include "os/env.h"
 #include "wal/block_builder.h"
+#include "wal/block_sealer.h"
 #include "wal/catalog.h"
 #include "wal/committer_pool.h"
 #include "wal/durable_writer.h"
@@ -32,7 +33,8 @@ namespace clustor {
 struct CommitterStart {
   LogEnd end;
   ChainEnd chain;
-  uint64_t end_segment = 0;  // Segment of the newest block, 0 when there is none.
+  uint64_t end_segment = 0;   // Segment of the newest block, 0 when there is none.
+  uint64_t next_counter = 0;  // Behind the crypto counters of the tail's blocks.
 };
 
 class Committer final : public CommitTask {
@@ -68,6 +70,11 @@ class Committer final : public CommitTask {
   // From now on every write fails with this. False when the log is quarantined already.
   bool Quarantine(Status why) EXCLUDES(commit_mutex_);
   void CountScrubbed(uint64_t bytes) EXCLUDES(stats_mutex_);
+  // See Log::SetKeys.
+  Status SetKeys(std::shared_ptr<const KeyRing> keys) EXCLUDES(commit_mutex_);
+  // For readers. Empty after ForgetKeys, when nothing is read or written any more.
+  const KeyHolder* keys() const { return &keys_; }
+  void ForgetKeys() EXCLUDES(commit_mutex_);
   LogStats Stats() const EXCLUDES(stats_mutex_);
 
  private:
@@ -102,6 +109,7 @@ class Committer final : public CommitTask {
   // Synchronize themselves.
   WriteQueue queue_;
   Catalog catalog_;
+  KeyHolder keys_;
   SpareStore spares_;
   SyncWatch sync_watch_;
 
@@ -109,6 +117,7 @@ class Committer final : public CommitTask {
   Ledger ledger_;         // Guarded by commit_mutex_, except PrepareNext.
   SegmentTail tail_;      // Guarded by commit_mutex_.
   DurableWriter writer_;  // Guarded by commit_mutex_.
+  BlockSealer sealer_ GUARDED_BY(commit_mutex_);
   BlockBuilder builder_ GUARDED_BY(commit_mutex_);
   BuiltBlock built_ GUARDED_BY(commit_mutex_);
   LogEnd end_ GUARDED_BY(commit_mutex_);

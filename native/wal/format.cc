@@ -26,10 +26,13 @@ static_assert(kPartitionOffset + kPartitionBytesMax <= kSegmentSaltOffset);
 Status Corrupt(const char* why) { return Status(StatusCode::kLogCorrupt, why); }
 
 Status CheckSegmentHeader(const SegmentHeader& header, uint32_t crypto_block_bytes) {
-  if (header.encoding > kEncodingJson || header.cipher != 0 || header.mac_epoch != 0 ||
-      crypto_block_bytes != kCryptoBlockBytes) {
+  if (header.encoding > kEncodingJson || header.cipher > kCipherAes256Gcm ||
+      header.mac_epoch != 0 || crypto_block_bytes != kCryptoBlockBytes) {
     return Status(StatusCode::kFormatNewer,
                   "the segment is encoded or encrypted in a way that this version cannot read");
+  }
+  if (header.IsEncrypted() != (header.dek_epoch != 0)) {
+    return Corrupt("the segment header has a cipher without a key, or a key without a cipher");
   }
   if (!std::has_single_bit(header.block_alignment) || header.block_alignment < 512 ||
       header.block_alignment > 4096) {
@@ -177,13 +180,18 @@ const char* DecodeBlockHeader(std::span<const std::byte> bytes, BlockHeader* hea
   header->previous_checksum = Load32(from + 68);
   std::memcpy(header->key_salt.data(), from + kKeySaltOffset, kKeySaltBytes);
   if (Load16(from + 6) != kBlockHeaderBytes) return "the block header has another length";
-  if ((header->flags & ~(kBlockFlagHardState | kBlockFlagTruncate)) != 0) {
+  if ((header->flags & ~(kBlockFlagHardState | kBlockFlagTruncate | kBlockFlagEncrypted)) != 0) {
     return "the block header has unknown flags";
   }
-  if (header->first_crypto_counter != 0 || Load32(from + kKeySaltOffset + kKeySaltBytes) != 0) {
+  const bool counts = header->IsEncrypted() || header->first_crypto_counter == 0;
+  if (!counts || header->first_crypto_counter > kPositionMax ||
+      Load32(from + kKeySaltOffset + kKeySaltBytes) != 0) {
     return "the block header has bytes set that mean nothing";
   }
-  if (header->stored_bytes != header->plaintext_bytes) return "the block's lengths disagree";
+  const uint64_t tag_bytes = header->IsEncrypted() ? kBlockTagBytes : 0;
+  if (header->stored_bytes != header->plaintext_bytes + tag_bytes) {
+    return "the block's lengths disagree";
+  }
   return nullptr;
 }
 

@@ -26,6 +26,8 @@ inline constexpr size_t kSegmentHeaderBytes = 4096;
 inline constexpr uint64_t kSegmentMagic = 0x4745535254534c43;  // "CLSTRSEG"
 inline constexpr uint32_t kCryptoBlockBytes = 4096;
 inline constexpr size_t kPartitionBytesMax = 255;
+// All fields of the header; what follows is zero and the CRC.
+inline constexpr size_t kSegmentFieldBytes = 114 + kPartitionBytesMax;
 
 // How the frames of a segment are stored.
 struct StoredForm {
@@ -35,6 +37,9 @@ struct StoredForm {
   constexpr bool IsPlain() const { return !json && !merkle_leaves; }
   friend bool operator==(const StoredForm&, const StoredForm&) = default;
 };
+
+inline constexpr uint8_t kCipherNone = 0;
+inline constexpr uint8_t kCipherAes256Gcm = 1;
 
 inline constexpr uint8_t kEncodingBinary = 0;
 inline constexpr uint8_t kEncodingJson = 1;
@@ -46,7 +51,7 @@ using KeySalt = std::array<std::byte, kKeySaltBytes>;
 
 struct SegmentHeader {
   uint8_t encoding = kEncodingBinary;
-  uint8_t cipher = 0;
+  uint8_t cipher = kCipherNone;
   bool merkle_leaves = false;  // Frames have a trailer of 36 bytes.
   bool recycled = false;       // The file was another segment before; its blocks are still there.
   bool headroom = false;       // Made of the headroom: takes no entries.
@@ -67,6 +72,7 @@ struct SegmentHeader {
   uint64_t mac_check = 0;
   std::string partition;
 
+  bool IsEncrypted() const { return cipher != kCipherNone; }
   StoredForm form() const { return {encoding == kEncodingJson, merkle_leaves}; }
   // Drawn when the segment is made. Blocks that are not encrypted carry it, so nothing that was
   // written before, on purpose or by chance, passes for a block of this segment.
@@ -89,6 +95,8 @@ inline constexpr uint32_t kBlockMagic = 0x4b4c4243;  // "CBLK"
 inline constexpr uint16_t kBlockFlagHardState = 1;
 inline constexpr uint16_t kBlockFlagTruncate = 2;
 inline constexpr uint16_t kBlockFlagEncrypted = 4;
+inline constexpr size_t kBlockTagBytes = 16;  // Behind the ciphertext of an encrypted block.
+
 struct BlockHeader {
   uint16_t flags = 0;
   uint64_t segment_seq = 0;
@@ -102,6 +110,8 @@ struct BlockHeader {
   uint32_t stored_bytes = 0;
   uint32_t previous_checksum = 0;
   KeySalt key_salt{};
+
+  bool IsEncrypted() const { return (flags & kBlockFlagEncrypted) != 0; }
 };
 
 // REQUIRES: into.size() >= kBlockHeaderBytes.
@@ -135,7 +145,7 @@ inline constexpr size_t kHardStateFrameBytes = 12 + 25 + 4;
 inline constexpr size_t kTruncateFrameBytes = 12 + 9 + 4;
 // More than a block needs besides the frames of its entries.
 inline constexpr uint64_t kBlockOverheadBytesMax = 256;
-static_assert(kBlockHeaderBytes + kBlockChecksumBytes + kHardStateFrameBytes +
+static_assert(kBlockHeaderBytes + kBlockTagBytes + kBlockChecksumBytes + kHardStateFrameBytes +
                   kTruncateFrameBytes <=
               kBlockOverheadBytesMax);
 

@@ -14,8 +14,18 @@
 
 namespace clustor {
 
+namespace {
+
+std::string CipherName(const SegmentHeader& header) {
+  if (!header.IsEncrypted()) return "none";
+  return "aes-256-gcm (dek epoch " + std::to_string(header.dek_epoch) + ")";
+}
+
+}  // namespace
+
 StatusOr<VerifyReport> VerifyDirectory(Env* env, const std::string& directory,
-                                       const std::string& wal_directory) {
+                                       const std::string& wal_directory,
+                                       std::shared_ptr<const KeyRing> keys) {
   const LogPaths paths = PathsOf(directory, wal_directory);
   VerifyReport report;
   const StatusOr<bool> locked = env->IsLocked(paths.Lock());
@@ -34,6 +44,7 @@ StatusOr<VerifyReport> VerifyDirectory(Env* env, const std::string& directory,
   const uint64_t start_ns = env->MonotonicNs();
   ScanOptions options;
   options.threads = LogOptions().verify_threads;
+  options.keys = std::move(keys);
   StatusOr<DirectoryScan> scan = ScanDirectory(env, paths, *identity, options);
   if (!scan.ok()) return scan.status();
   report.recovery.scan_ns = env->MonotonicNs() - start_ns;
@@ -47,7 +58,8 @@ StatusOr<VerifyReport> VerifyDirectory(Env* env, const std::string& directory,
 
 class DumpIterator::Impl {
  public:
-  Impl(Env* env, LogPaths paths) : env_(env), paths_(std::move(paths)) {}
+  Impl(Env* env, LogPaths paths, std::shared_ptr<const KeyRing> keys)
+      : env_(env), paths_(std::move(paths)), keys_(std::move(keys)) {}
 
   Status List();
   StatusOr<std::optional<DumpItem>> Next();
@@ -65,6 +77,7 @@ class DumpIterator::Impl {
 
   Env* const env_;
   const LogPaths paths_;
+  const std::shared_ptr<const KeyRing> keys_;
   std::vector<uint64_t> segments_;
   size_t next_segment_ = 0;
 
@@ -136,7 +149,13 @@ StatusOr<std::optional<DumpItem>> DumpIterator::Impl::OpenSegment() {
   if (!got.ok()) return got.status();
   const StatusOr<SegmentHeader> header = DecodeSegmentHeader(bytes);
   if (!header.ok()) return Invalid(0, header.status().message());
-  reader_ = std::make_unique<BlockReader>(file_.get(), *header);
+  std::unique_ptr<SegmentCipher> cipher;
+  if (keys_ != nullptr) {
+    StatusOr<std::unique_ptr<SegmentCipher>> made = SegmentCipher::Create(*header, keys_);
+    if (!made.ok()) return Invalid(0, made.status().message());
+    cipher = std::move(*made);
+  }
+  reader_ = std::make_unique<BlockReader>(file_.get(), *header, std::move(cipher));
   chain_ = {header->first_block - 1, header->previous_checksum};
   DumpItem item;
   item.type = DumpItem::Type::kSegment;
@@ -146,9 +165,9 @@ StatusOr<std::optional<DumpItem>> DumpIterator::Impl::OpenSegment() {
   item.first_index = header->base_index;
   item.timestamp_ms = header->created_ms;
   item.detail = std::string("encoding ") + (header->form().json ? "json" : "binary") +
-                (header->merkle_leaves ? " with leaves" : "") + ", cipher none, alignment " +
-                std::to_string(header->block_alignment) + ", partition " + header->partition +
-                ", replica " + std::to_string(header->replica);
+                (header->merkle_leaves ? " with leaves" : "") + ", cipher " + CipherName(*header) +
+                ", alignment " + std::to_string(header->block_alignment) + ", partition " +
+                header->partition + ", replica " + std::to_string(header->replica);
   return Item(std::move(item));
 }
 
@@ -260,8 +279,9 @@ DumpIterator::DumpIterator(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) 
 DumpIterator::~DumpIterator() = default;
 
 StatusOr<std::unique_ptr<DumpIterator>> DumpIterator::Open(Env* env, const std::string& directory,
-                                                           const std::string& wal_directory) {
-  auto impl = std::make_unique<Impl>(env, PathsOf(directory, wal_directory));
+                                                           const std::string& wal_directory,
+                                                           std::shared_ptr<const KeyRing> keys) {
+  auto impl = std::make_unique<Impl>(env, PathsOf(directory, wal_directory), std::move(keys));
   RETURN_IF_ERROR(impl->List());
   return std::unique_ptr<DumpIterator>(new DumpIterator(std::move(impl)));
 }

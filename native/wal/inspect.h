@@ -24,10 +24,12 @@ struct VerifyReport {
   uint64_t padding_bytes = 0;
 };
 
-// Reads and judges the whole directory. wal_directory empty: directory + "/wal".
+// Reads and judges the whole directory. wal_directory empty: directory + "/wal". keys: of encrypted
+// segments; without them the verdict on such a log is kKeyUnknownEpoch.
 // Errors: kIo and its kin when files cannot be read; findings are in the verdict.
 StatusOr<VerifyReport> VerifyDirectory(Env* env, const std::string& directory,
-                                       const std::string& wal_directory);
+                                       const std::string& wal_directory,
+                                       std::shared_ptr<const KeyRing> keys = nullptr);
 
 // One thing found in the files, in file order: all segments by segment_seq, then the ledger.
 struct DumpItem {
@@ -51,9 +53,11 @@ struct DumpItem {
 
 class DumpIterator {
  public:
+  // Without keys the blocks of encrypted segments are listed, their records are not.
   // Errors: kIo and its kin when the directory cannot be listed.
-  static StatusOr<std::unique_ptr<DumpIterator>> Open(Env* env, const std::string& directory,
-                                                      const std::string& wal_directory);
+  static StatusOr<std::unique_ptr<DumpIterator>> Open(
+      Env* env, const std::string& directory, const std::string& wal_directory,
+      std::shared_ptr<const KeyRing> keys = nullptr);
   ~DumpIterator();
   // The next item, or nothing at the end. A file that does not verify yields one kInvalid item and
   // the iterator goes on with the next file. Memory: one block.

@@ -10,22 +10,27 @@
 #include "wal/reader.h"
 #include "wal/recovery.h"
 #include "wal/rewrite_flip.h"
+#include "wal/segment_cipher.h"
 #include "wal/settle.h"
 
 namespace clustor {
 
 namespace {
 
-SegmentHeader PatternOf(const LogOptions& options, const LogIdentity& identity) {
+StatusOr<SegmentHeader> PatternOf(const LogOptions& options) {
   SegmentHeader pattern;
   pattern.merkle_leaves = options.merkle_leaves;
   pattern.encoding = options.encoding == LogEncoding::kJson ? kEncodingJson : kEncodingBinary;
   pattern.block_alignment = options.block_alignment;
   pattern.segment_bytes = options.segment_bytes_max;
-  pattern.replica = identity.replica;
-  pattern.incarnation = identity.incarnation;
-  pattern.partition = identity.partition;
+  RETURN_IF_ERROR(ChooseKeys(options.keys.get(), &pattern));
   return pattern;
+}
+
+void AddIdentity(const LogIdentity& identity, SegmentHeader* pattern) {
+  pattern->replica = identity.replica;
+  pattern->incarnation = identity.incarnation;
+  pattern->partition = identity.partition;
 }
 
 bool IsDamage(const Status& verdict) {
@@ -51,6 +56,7 @@ class Log::Impl {
   Status TruncatePrefix(uint64_t before);
   StatusOr<ScrubStep> Scrub(ScrubCursor* cursor, uint64_t bytes_max);
   void Quarantine(const Status& damage);
+  Status SetKeys(std::shared_ptr<const KeyRing> keys);
   LogStats Stats() const { return committer_->Stats(); }
   Status Close() EXCLUDES(close_mutex_);
   bool Pump();
@@ -65,7 +71,7 @@ class Log::Impl {
 
   // Constant after Open.
   Env* const env_;
-  const LogOptions options_;
+  LogOptions options_;  // Without the keys.
   const LogPaths paths_;
   CommitterPool* const pool_;
   CompletionSink* const sink_;
@@ -81,6 +87,8 @@ class Log::Impl {
 };
 
 Status Log::Impl::Open() {
+  StatusOr<SegmentHeader> pattern = PatternOf(options_);
+  if (!pattern.ok()) return pattern.status();
   if (!options_.unsafe_file_system) RETURN_IF_ERROR(CheckFileSystems(env_, paths_));
   StatusOr<std::unique_ptr<FileLock>> lock = ClaimDirectories(env_, paths_);
   if (!lock.ok()) return lock.status();
@@ -105,10 +113,13 @@ Status Log::Impl::Open() {
     return scan->verdict;
   }
   if (!scan->ledger) scan->end.block = options_.start.block - 1;
+  AddIdentity(*identity, &*pattern);
   const auto threads =
       pool_ == nullptr ? DurableWriter::Threads::kNone : DurableWriter::Threads::kCompanion;
-  committer_ = std::make_unique<Committer>(env_, paths_, options_, PatternOf(options_, *identity),
-                                           threads, sink_);
+  committer_ =
+      std::make_unique<Committer>(env_, paths_, options_, std::move(*pattern), threads, sink_);
+  // From here on the committer alone holds the keys, and lets them go when they change.
+  options_.keys.reset();
   RETURN_IF_ERROR(Recover(env_, paths_, &*scan, committer_.get(), &report_));
   report_.boot_record_written = NoteBoot(Status::Ok());
   const MutexLock hold(&close_mutex_);
@@ -167,21 +178,22 @@ StatusOr<FrameRead> Log::Impl::Read(uint64_t first_index, uint64_t last_index,
   if (!open_.load(std::memory_order_acquire)) {
     return Status(StatusCode::kClosed, "the log is closed");
   }
-  return ReadEntries(env_, paths_, *committer_->catalog(), first_index, last_index, bytes_max);
+  return ReadEntries(env_, paths_, *committer_->catalog(), committer_->keys(), first_index,
+                     last_index, bytes_max);
 }
 
 StatusOr<EntryProof> Log::Impl::Prove(uint64_t index) const {
   if (!open_.load(std::memory_order_acquire)) {
     return Status(StatusCode::kClosed, "the log is closed");
   }
-  return ProveEntry(env_, paths_, *committer_->catalog(), index);
+  return ProveEntry(env_, paths_, *committer_->catalog(), committer_->keys(), index);
 }
 
 StatusOr<SegmentRoot> Log::Impl::MerkleRoot(uint64_t segment_seq) const {
   if (!open_.load(std::memory_order_acquire)) {
     return Status(StatusCode::kClosed, "the log is closed");
   }
-  return RootOfSegment(env_, paths_, *committer_->catalog(), segment_seq);
+  return RootOfSegment(env_, paths_, *committer_->catalog(), committer_->keys(), segment_seq);
 }
 
 Status Log::Impl::TruncatePrefix(uint64_t before) {
@@ -196,7 +208,11 @@ StatusOr<ScrubStep> Log::Impl::Scrub(ScrubCursor* cursor, uint64_t bytes_max) {
     return Status(StatusCode::kClosed, "the log is closed");
   }
   const LogStats stats = Stats();
-  const ScrubTarget target = {env_, &paths_, committer_->catalog(), stats.tail_segment,
+  const ScrubTarget target = {env_,
+                              &paths_,
+                              committer_->catalog(),
+                              committer_->keys(),
+                              stats.tail_segment,
                               stats.tail_offset};
   StatusOr<ScrubStep> step = ScrubNext(target, bytes_max, cursor);
   if (step.ok()) committer_->CountScrubbed(step->bytes);
@@ -215,6 +231,13 @@ void Log::Impl::Quarantine(const Status& damage) {
   }
 }
 
+Status Log::Impl::SetKeys(std::shared_ptr<const KeyRing> keys) {
+  if (!open_.load(std::memory_order_acquire)) {
+    return Status(StatusCode::kClosed, "the log is closed");
+  }
+  return committer_->SetKeys(std::move(keys));
+}
+
 Status Log::Impl::Close() {
   const MutexLock hold(&close_mutex_);
   if (committer_ == nullptr) return Status::Ok();
@@ -230,6 +253,7 @@ Status Log::Impl::Close() {
     }
     committer_->Finish();
     open_.store(false, std::memory_order_release);
+    committer_->ForgetKeys();
     lock_.reset();
   }
   return committer_->Stats().poison;
@@ -286,6 +310,8 @@ StatusOr<ScrubStep> Log::Scrub(ScrubCursor* cursor, uint64_t bytes_max) {
 }
 
 void Log::Quarantine(const Status& damage) { impl_->Quarantine(damage); }
+
+Status Log::SetKeys(std::shared_ptr<const KeyRing> keys) { return impl_->SetKeys(std::move(keys)); }
 
 LogStats Log::Stats() const { return impl_->Stats(); }
 

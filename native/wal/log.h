@@ -154,6 +154,14 @@ class Log {
   // on. Until the log is closed: the next Open judges for itself. The first call counts.
   void Quarantine(const Status& damage);
 
+  // Rotates the keys while the log runs: the next write begins a segment under the active epochs of
+  // this ring, unless they are those of the tail; segments that are there keep theirs and are read
+  // with the ring. Null, or a ring whose active dek is 0, ends encryption. The log holds no other
+  // ring afterwards. On failure nothing changes. Errors: kKeyUnknownEpoch (an epoch that a segment
+  // needs is not in the ring), kKeyWrong (the tail was written with another key of its epoch),
+  // kCryptoUnavailable, kLogPoisoned, kLogQuarantined, kClosed.
+  Status SetKeys(std::shared_ptr<const KeyRing> keys);
+
   // A snapshot; counters of one call belong together as far as one group is concerned.
   LogStats Stats() const;
 

@@ -40,7 +40,9 @@ Status BlockWalker::OpenSegment(uint64_t segment_seq) {
   if (header_.segment_seq != segment_seq) {
     return Status(StatusCode::kLogCorrupt, "the file holds another segment");
   }
-  reader_ = std::make_unique<BlockReader>(file_.get(), header_);
+  StatusOr<std::unique_ptr<SegmentCipher>> cipher = SegmentCipher::Create(header_, keys_);
+  if (!cipher.ok()) return cipher.status();
+  reader_ = std::make_unique<BlockReader>(file_.get(), header_, std::move(*cipher));
   end_ = {header_.first_block - 1, header_.previous_checksum};
   return Status::Ok();
 }

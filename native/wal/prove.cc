@@ -31,9 +31,9 @@ Status VisitStep(StepReader* blocks, const ReadStep& step, const FrameVisitor& v
   return Status::Ok();
 }
 
-Status VisitSegment(Env* env, const LogPaths& paths, const SegmentPlan& plan,
+Status VisitSegment(Env* env, const LogPaths& paths, const KeyHolder* keys, const SegmentPlan& plan,
                     const FrameVisitor& visit) {
-  StepReader blocks(env, paths);
+  StepReader blocks(env, paths, keys);
   for (const ReadStep& step : plan.steps) RETURN_IF_ERROR(VisitStep(&blocks, step, visit));
   return Status::Ok();
 }
@@ -41,7 +41,7 @@ Status VisitSegment(Env* env, const LogPaths& paths, const SegmentPlan& plan,
 }  // namespace
 
 StatusOr<EntryProof> ProveEntry(Env* env, const LogPaths& paths, const Catalog& catalog,
-                                uint64_t index) {
+                                const KeyHolder* keys, uint64_t index) {
   StatusOr<MerkleHasher> hasher = MerkleHasher::Create();
   if (!hasher.ok()) return hasher.status();
   const StatusOr<SegmentPlan> plan = catalog.PlanSegmentOf(index);
@@ -51,7 +51,7 @@ StatusOr<EntryProof> ProveEntry(Env* env, const LogPaths& paths, const Catalog& 
   proof.index = index;
   MerkleRootBuilder root(&*hasher);
   MerklePathBuilder path(&*hasher, index - plan->first_index, count);
-  const Status visited = VisitSegment(env, paths, *plan, [&](const FrameView& frame) {
+  const Status visited = VisitSegment(env, paths, keys, *plan, [&](const FrameView& frame) {
     const MerkleHash leaf = hasher->Leaf(frame.bytes);
     root.Add(leaf);
     path.Add(leaf);
@@ -71,14 +71,15 @@ StatusOr<EntryProof> ProveEntry(Env* env, const LogPaths& paths, const Catalog& 
 }
 
 StatusOr<SegmentRoot> RootOfSegment(Env* env, const LogPaths& paths, const Catalog& catalog,
-                                    uint64_t segment_seq) {
+                                    const KeyHolder* keys, uint64_t segment_seq) {
   StatusOr<MerkleHasher> hasher = MerkleHasher::Create();
   if (!hasher.ok()) return hasher.status();
   const StatusOr<SegmentPlan> plan = catalog.PlanSegment(segment_seq);
   if (!plan.ok()) return plan.status();
   MerkleRootBuilder root(&*hasher);
-  RETURN_IF_ERROR(VisitSegment(
-      env, paths, *plan, [&](const FrameView& frame) { root.Add(hasher->Leaf(frame.bytes)); }));
+  RETURN_IF_ERROR(VisitSegment(env, paths, keys, *plan, [&](const FrameView& frame) {
+    root.Add(hasher->Leaf(frame.bytes));
+  }));
   const SegmentRoot result = {segment_seq, plan->first_index, root.count(), root.Root()};
   RETURN_IF_ERROR(hasher->status());
   return result;

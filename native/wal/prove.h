@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/status.h"
+#include "crypto/key_ring.h"
 #include "os/env.h"
 #include "wal/catalog.h"
 #include "wal/merkle.h"
@@ -33,8 +34,8 @@ struct EntryProof {
 
 // See Log::Prove and Log::MerkleRoot. Need no lock against the committer, as ReadEntries.
 StatusOr<EntryProof> ProveEntry(Env* env, const LogPaths& paths, const Catalog& catalog,
-                                uint64_t index);
+                                const KeyHolder* keys, uint64_t index);
 StatusOr<SegmentRoot> RootOfSegment(Env* env, const LogPaths& paths, const Catalog& catalog,
-                                    uint64_t segment_seq);
+                                    const KeyHolder* keys, uint64_t segment_seq);
 
 }  // namespace clustor

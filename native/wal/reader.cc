@@ -13,8 +13,8 @@ namespace {
 
 class EntryReader {
  public:
-  EntryReader(Env* env, const LogPaths& paths, uint64_t bytes_max)
-      : blocks_(env, paths), bytes_max_(bytes_max) {}
+  EntryReader(Env* env, const LogPaths& paths, const KeyHolder* keys, uint64_t bytes_max)
+      : blocks_(env, paths, keys), bytes_max_(bytes_max) {}
 
   Status Run(const std::vector<ReadStep>& steps);
   FrameRead Take();
@@ -71,10 +71,11 @@ FrameRead EntryReader::Take() {
 }  // namespace
 
 StatusOr<FrameRead> ReadEntries(Env* env, const LogPaths& paths, const Catalog& catalog,
-                                uint64_t first_index, uint64_t last_index, uint64_t bytes_max) {
+                                const KeyHolder* keys, uint64_t first_index, uint64_t last_index,
+                                uint64_t bytes_max) {
   StatusOr<std::vector<ReadStep>> steps = catalog.Plan(first_index, last_index, bytes_max);
   if (!steps.ok()) return steps.status();
-  EntryReader reader(env, paths, bytes_max);
+  EntryReader reader(env, paths, keys, bytes_max);
   const Status read = reader.Run(*steps);
   if (read.ok()) return reader.Take();
   // The segment was removed after planning; its file is gone, or another segment by now.

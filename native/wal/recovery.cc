@@ -190,6 +190,7 @@ CommitterStart Recovery::Start() {
   }
   start.chain = scan_->end;
   start.end_segment = scan_->end_position.segment_seq;
+  start.next_counter = scan_->tail_next_counter;
   return start;
 }
 

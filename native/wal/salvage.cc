@@ -264,7 +264,7 @@ Status Salvager::FindStraysIn(uint64_t segment_seq) {
   if (walker_.file() == nullptr) return Status::Ok();
   std::optional<SegmentHeader> header;
   if (opened.ok()) header = walker_.header();
-  StrayBlocks blocks(walker_.file(), segment_seq, std::move(header), end_.block);
+  StrayBlocks blocks(walker_.file(), segment_seq, std::move(header), end_.block, options_.keys);
   BlockView block;
   while (blocks.Next(&block)) {
     Damage(segment_seq, end_offset_,

@@ -151,6 +151,7 @@ Status Scanner::Merge(SegmentScan* segment, bool newest) {
   Replay(segment);
   scan_.tail_header = std::move(*segment->header);
   scan_.tail_offset = segment->end_offset;
+  scan_.tail_next_counter = segment->next_counter;
   invalid_why_ = std::move(segment->why);
   if (segment->contradiction != nullptr) {
     Corrupt(segment_seq, segment->end_offset, segment->contradiction);
@@ -222,7 +223,8 @@ void Scanner::Replay(SegmentScan* segment) {
   }
   DropSpans(segment->log.first_index);
   scan_.segments.push_back({segment->segment_seq, segment->header->segment_bytes,
-                            segment->header->form(), std::move(segment->spans)});
+                            segment->header->form(), segment->header->dek_epoch,
+                            std::move(segment->spans)});
   if (segment->blocks > 0) {
     scan_.before_end_proof = segment->blocks > 1 ? before_end_proof : scan_.end_proof;
     scan_.end_proof = end_proof;

@@ -117,7 +117,10 @@ Status Scrubber::CheckHeader(const SegmentHeader& header) {
 
 Status Scrubber::ScrubBlocks(File* file, const SegmentHeader& header) {
   const bool is_tail = cursor_->segment_seq == target_.tail_segment;
-  BlockReader reader(file, header);
+  StatusOr<std::unique_ptr<SegmentCipher>> cipher =
+      SegmentCipher::Create(header, target_.keys->Get());
+  if (!cipher.ok()) return cipher.status();
+  BlockReader reader(file, header, std::move(*cipher));
   reader.Seek(cursor_->offset);
   while (step_.bytes < bytes_max_) {
     if (is_tail && reader.offset() >= target_.tail_offset) {

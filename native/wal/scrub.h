@@ -7,6 +7,7 @@
 #include <string>
 
 #include "base/status.h"
+#include "crypto/key_ring.h"
 #include "os/env.h"
 #include "wal/block_reader.h"
 #include "wal/catalog.h"
@@ -36,6 +37,7 @@ struct ScrubTarget {
   Env* env = nullptr;
   const LogPaths* paths = nullptr;
   const Catalog* catalog = nullptr;
+  const KeyHolder* keys = nullptr;
   // The durable end of the log: nothing at or behind it is looked at.
   uint64_t tail_segment = 0;
   uint64_t tail_offset = 0;
@@ -44,7 +46,8 @@ struct ScrubTarget {
 // Verifies about bytes_max bytes from the cursor on, at least one block, and moves the cursor; ends
 // with the segment. Memory: as BlockReader. Segments that were removed meanwhile are passed over.
 // Errors: kLogCorrupt with segment, offset and, where entries are lost, their indexes; the cursor
-// then stands on the next segment. Failed reads, with the cursor where it was.
+// then stands on the next segment. Failed reads, and what is wrong with the keys, with the cursor
+// where it was.
 StatusOr<ScrubStep> ScrubNext(const ScrubTarget& target, uint64_t bytes_max, ScrubCursor* cursor);
 
 }  // namespace clustor

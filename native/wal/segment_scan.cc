@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "os/thread.h"
+#include "wal/segment_cipher.h"
 
 namespace clustor {
 
@@ -23,6 +24,7 @@ class SegmentScanner {
  private:
   Status Read();
   Status ReadHeader(File* file);
+  void MakeCipher(StatusDetails details);
   Status ReadBlocks(File* file);
   const char* ApplyBlock(const BlockView& block);
   void DropSpans(const BlockHeader& block);
@@ -30,6 +32,7 @@ class SegmentScanner {
 
   const SegmentScanContext& context_;
   SegmentScan scan_;
+  std::unique_ptr<SegmentCipher> cipher_;  // Null when the segment is not encrypted.
   uint64_t progress_ = 0;
 };
 
@@ -81,15 +84,29 @@ Status SegmentScanner::ReadHeader(File* file) {
     scan_.refused = Status(StatusCode::kIdentityMismatch, std::move(details));
   } else {
     scan_.header = std::move(*decoded);
+    MakeCipher(std::move(details));
   }
   return Status::Ok();
+}
+
+// Without the key nothing can be said of the segment: then it has no header for those who ask.
+void SegmentScanner::MakeCipher(StatusDetails details) {
+  StatusOr<std::unique_ptr<SegmentCipher>> cipher =
+      SegmentCipher::Create(*scan_.header, context_.options->keys);
+  if (cipher.ok()) {
+    cipher_ = std::move(*cipher);
+    return;
+  }
+  details.message = cipher.status().message();
+  scan_.refused = Status(cipher.status().code(), std::move(details));
+  scan_.header.reset();
 }
 
 Status SegmentScanner::ReadBlocks(File* file) {
   const SegmentHeader& header = *scan_.header;
   scan_.end = {header.first_block - 1, header.previous_checksum};
   StartReplay(header.base_index, &scan_.log);
-  BlockReader reader(file, header);
+  BlockReader reader(file, header, std::move(cipher_));
   for (;;) {
     BlockView block;
     const StatusOr<BlockOutcome> outcome = reader.Next(scan_.end, &block, &scan_.why);
@@ -109,9 +126,14 @@ Status SegmentScanner::ReadBlocks(File* file) {
 }
 
 const char* SegmentScanner::ApplyBlock(const BlockView& block) {
+  const BlockHeader& header = block.header;
+  if (header.IsEncrypted()) {
+    // Counters only grow: the same one twice under one key would give the plaintexts away.
+    if (header.first_crypto_counter < scan_.next_counter) return "a block uses a counter again";
+    scan_.next_counter = header.first_crypto_counter + CryptoCounters(header.plaintext_bytes);
+  }
   const char* why = ReplayBlock(block, &scan_.log);
   if (why != nullptr) return why;
-  const BlockHeader& header = block.header;
   if (header.number == context_.watched_block) {
     scan_.watched = {block.offset, header.last_index};
   }

@@ -49,9 +49,10 @@ struct SegmentScan {
   Status read;  // Failed reads; what else is here then stops short of them.
 
   std::optional<SegmentHeader> header;  // When it verifies and is this log's.
-  Status refused;                       // Else why: kFormatNewer and kIdentityMismatch are final.
-  bool header_verifies = false;         // False: as after a crash while the segment was made.
-  SegmentHeader remains;                // Of one that does not: what its blocks must carry.
+  // Else why: kFormatNewer, kIdentityMismatch and what is wrong with the keys are final.
+  Status refused;
+  bool header_verifies = false;  // False: as after a crash while the segment was made.
+  SegmentHeader remains;         // Of one that does not: what its blocks must carry.
   uint64_t file_bytes = 0;
 
   // The chain of blocks, from the one that the header names.
@@ -65,6 +66,8 @@ struct SegmentScan {
   Proof end_proof;             // That would prove it and the one before it, when these are
   Proof before_end_proof;      // in this segment. Term 0: of an entry in an older segment.
   std::optional<WatchedBlock> watched;
+
+  uint64_t next_counter = 0;  // Behind the crypto counters that valid blocks use.
 
   ReplayedLog log;               // From the base index; reaches below it when it truncates.
   std::vector<BlockSpan> spans;  // Of blocks with entries that the segment leaves alive.

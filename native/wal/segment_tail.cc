@@ -10,7 +10,7 @@
 namespace clustor {
 
 SegmentTail::SegmentTail(Env* env, LogPaths paths, SegmentHeader pattern, SpareStore* spares)
-    : env_(env), paths_(std::move(paths)), pattern_(std::move(pattern)), spares_(spares) {}
+    : env_(env), paths_(std::move(paths)), spares_(spares), pattern_(std::move(pattern)) {}
 
 void SegmentTail::Adopt(std::unique_ptr<File> file, const SegmentHeader& header, uint64_t offset) {
   file_ = std::move(file);
@@ -20,6 +20,14 @@ void SegmentTail::Adopt(std::unique_ptr<File> file, const SegmentHeader& header,
 
 bool SegmentTail::HasRoom(uint64_t block_bytes) const {
   return file_ != nullptr && offset_ + block_bytes <= header_.segment_bytes;
+}
+
+void SegmentTail::ChangeKeys(const SegmentHeader& pattern) {
+  pattern_.cipher = pattern.cipher;
+  pattern_.dek_epoch = pattern.dek_epoch;
+  pattern_.dek_check = pattern.dek_check;
+  pattern_.mac_epoch = pattern.mac_epoch;
+  pattern_.mac_check = pattern.mac_check;
 }
 
 Status SegmentTail::Rotate(const ChainEnd& end, uint64_t base_index, bool* late) {

@@ -10,6 +10,7 @@
 #include "os/env.h"
 #include "wal/format.h"
 #include "wal/paths.h"
+#include "wal/segment_cipher.h"
 #include "wal/spare.h"
 
 namespace clustor {
@@ -32,6 +33,10 @@ class SegmentTail {
   void StartAt(uint64_t segment_seq) { header_.segment_seq = segment_seq - 1; }
 
   bool HasRoom(uint64_t block_bytes) const;
+  // Whether the segment is under the keys of new ones: else the next block goes to a new one.
+  bool HasCurrentKeys() const { return HaveSameKeys(header_, pattern_); }
+  // New segments get the keys of this header.
+  void ChangeKeys(const SegmentHeader& pattern);
   // Makes a new segment the tail; its name is durable on OK, its header with the first block's
   // sync. On failure the old tail stays: a shortage can be tried again, anything else is final.
   Status Rotate(const ChainEnd& end, uint64_t base_index, bool* late);
@@ -64,10 +69,10 @@ class SegmentTail {
   // Constant after construction.
   Env* const env_;
   const LogPaths paths_;
-  const SegmentHeader pattern_;
   SpareStore* const spares_;
 
   // Under the commit lock.
+  SegmentHeader pattern_;
   std::unique_ptr<File> file_;
   SegmentHeader header_;
   uint64_t offset_ = 0;

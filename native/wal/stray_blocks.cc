@@ -1,6 +1,7 @@
 #include "wal/stray_blocks.h"
 
 #include <string>
+#include <utility>
 
 #include "base/coding.h"
 
@@ -14,11 +15,12 @@ constexpr uint64_t kWindowBytes = 256 << 10;
 }  // namespace
 
 StrayBlocks::StrayBlocks(File* file, uint64_t segment_seq, std::optional<SegmentHeader> header,
-                         uint64_t after_block)
+                         uint64_t after_block, std::shared_ptr<const KeyRing> keys)
     : file_(file),
       segment_seq_(segment_seq),
       header_(std::move(header)),
       after_block_(after_block),
+      keys_(std::move(keys)),
       offset_(kSegmentHeaderBytes) {
   const StatusOr<uint64_t> bytes = file->Bytes();
   if (bytes.ok()) file_bytes_ = *bytes;
@@ -30,7 +32,10 @@ bool StrayBlocks::Next(BlockView* block) {
     BlockHeader header;
     if (!HeaderAt(offset_, &header)) continue;
     if (reader_ == nullptr || !header_) {
-      reader_ = std::make_unique<BlockReader>(file_, header_ ? *header_ : SegmentOf(header));
+      const SegmentHeader segment = header_ ? *header_ : SegmentOf(header);
+      StatusOr<std::unique_ptr<SegmentCipher>> cipher = SegmentCipher::Create(segment, keys_);
+      if (!cipher.ok()) return false;
+      reader_ = std::make_unique<BlockReader>(file_, segment, std::move(*cipher));
     }
     reader_->Seek(offset_);
     std::string why;

@@ -17,9 +17,10 @@ class StrayBlocks {
  public:
   // header: nothing when that of the segment does not verify;
   // then blocks that are not encrypted are found all the same. after_block: only blocks with higher
-  // numbers count. file outlives the object.
+  // numbers count. file outlives the object. keys: of an encrypted segment; without them nothing of
+  // it is found.
   StrayBlocks(File* file, uint64_t segment_seq, std::optional<SegmentHeader> header,
-              uint64_t after_block);
+              uint64_t after_block, std::shared_ptr<const KeyRing> keys);
 
   // The next one, or false at the end. What block->frames points to is valid until the next call.
   // Places that cannot be read are passed over.
@@ -33,6 +34,7 @@ class StrayBlocks {
   const uint64_t segment_seq_;
   const std::optional<SegmentHeader> header_;
   const uint64_t after_block_;
+  const std::shared_ptr<const KeyRing> keys_;
   uint64_t offset_;
   uint64_t file_bytes_ = 0;
   std::unique_ptr<BlockReader> reader_;
