@@ -9,7 +9,7 @@ import { copyFileSync, existsSync, mkdirSync, readdirSync, rmSync, statSync } fr
 import path from 'node:path'
 import { parseArgs } from 'node:util'
 import { packageRoot } from './steps.mjs'
-import { buildNative } from './toolchain.mjs'
+import { buildNative, fuzzBuild } from './toolchain.mjs'
 
 const limits = ['-timeout=25', '-rss_limit_mb=1024', '-malloc_limit_mb=8', '-max_len=16384']
 // A kept input is short, and all of them together stay below 200 KB.
@@ -26,16 +26,9 @@ const { values: options } = parseArgs({
 })
 const seconds = Number(options.seconds)
 const folder = buildNative({
-  name: 'fuzz',
-  clang: true,
-  quiet: options.json,
+  ...fuzzBuild,
   targets: ['fuzz', 'write_seeds'],
-  definitions: [
-    '-DCMAKE_BUILD_TYPE=RelWithDebInfo',
-    '-DCMAKE_CXX_FLAGS_RELWITHDEBINFO=-O1 -gline-tables-only',
-    '-DCLUSTOR_SANITIZE=address,undefined',
-    '-DCLUSTOR_FUZZ=ON',
-  ],
+  quiet: options.json,
 })
 const names = targetNames()
 if (!Number.isInteger(seconds) || seconds < 1 || names.length === 0) {

@@ -9,6 +9,21 @@ import { packageRoot } from './steps.mjs'
 
 const clangVersions = [21, 20, 19, 18, 17, 16, 15, 14]
 
+/** Debug information for stack traces only, and little optimisation: sanitizer builds are built more often than run. */
+export const sanitizerFlags = '-DCMAKE_CXX_FLAGS_RELWITHDEBINFO=-O1 -g1'
+
+/** The build with AddressSanitizer and UBSan by clang: fuzzing and the tests share it. */
+export const fuzzBuild = {
+  name: 'fuzz',
+  clang: true,
+  definitions: [
+    '-DCMAKE_BUILD_TYPE=RelWithDebInfo',
+    sanitizerFlags,
+    '-DCLUSTOR_SANITIZE=address,undefined',
+    '-DCLUSTOR_FUZZ=ON',
+  ],
+}
+
 /** What to do where there is no clang. */
 export const clangAdvice =
   'clang 14 or newer with its runtime libraries is needed: `apt-get install clang-14 libclang-rt-14-dev` on Debian and Ubuntu'
@@ -49,10 +64,15 @@ export function buildNative({
   return folder
 }
 
-/** The name of a clang++ that is installed, or null. */
+/** The name of a clang++ that can link sanitizers, or null. */
 export function findClang() {
   const names = ['clang++', ...clangVersions.map((version) => `clang++-${version}`)]
-  return names.find((name) => runs(name)) ?? null
+  return names.find(linksSanitizers) ?? null
+}
+
+function linksSanitizers(clang) {
+  const program = ['-fsanitize=address', '-x', 'c++', '-', '-o', '/dev/null']
+  return spawnSync(clang, program, { input: 'int main() {}' }).status === 0
 }
 
 function requiredClang() {
