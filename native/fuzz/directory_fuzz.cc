@@ -77,7 +77,7 @@ void CheckGoesOn(test::LogFixture* log) {
   if (stats.last_index >= kPositionMax - 8 || stats.durable_block >= kPositionMax - 8) return;
   log->term = std::max<uint64_t>(stats.durable_term, 1);
   HOLDS(log->Append("more").ok());
-  HOLDS(log->Reopen());
+  if (!log->Reopen()) Violated(__FILE__, __LINE__, log->open_status.message().c_str());
   std::vector<test::Entry> expected = found;
   expected.push_back({log->term, 0, "more"});
   HOLDS(log->ReadAll() == expected);

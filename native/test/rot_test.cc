@@ -118,6 +118,19 @@ TEST(Rot, OfAMissingSegmentIsRefusedWhicheverItIs) {
   }
 }
 
+// W23: the record of a removed prefix proves that there was a log, even when it proves no block.
+TEST(Rot, OfEverySegmentBehindARemovedPrefixIsRefused) {
+  LogFixture log;
+  Fill(&log, 1, 10);
+  CHECK_OK(log.env->RemoveFile(log.SegmentPath(1)));
+  std::vector<std::byte> ledger(16 << 10);
+  EncodeLedgerRecord({0, 40, 5, static_cast<uint8_t>(LedgerTag::kPrefix), 0}, ledger.data());
+  log.env->SetBytes(log.LedgerPath(), ledger);
+
+  CHECK_EQ(OpenDamaged(&log), StatusCode::kLogCorrupt);
+  CHECK_EQ(log.open_status.details().segment, 5);
+}
+
 // W09: a log without its ledger, or without its identity, is not taken for a new one.
 TEST(Rot, OfTheLedgerOrTheIdentityIsRefused) {
   LogFixture log;

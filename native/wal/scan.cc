@@ -267,7 +267,8 @@ Status Scanner::ExamineTail() {
 
 void Scanner::Judge() {
   if (scan_.segments.empty()) {
-    if (proven_block_ > 0) {
+    // A prefix that was moved says that there were segments, too.
+    if (proven_block_ > 0 || scan_.ledger->prefix_segment > 1) {
       Corrupt(scan_.ledger->prefix_segment, 0,
               scan_.half_made ? "the segment has no valid header" : "the segment is missing");
     }

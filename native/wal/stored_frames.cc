@@ -71,6 +71,9 @@ size_t PutBinaryFrame(std::byte* to, const StoredFrame& frame) {
 const char* DecodeStoredFrame(StoredForm form, const StoredFrame& frame, std::byte* to,
                               size_t* frame_bytes) {
   if (!form.json) {
+    if ((frame.flags & kFrameFlagState) == 0 && frame.body.size() < kEntryHeadBytes) {
+      return "an entry is cut off";
+    }
     *frame_bytes = PutBinaryFrame(to, frame);
     return nullptr;
   }
