@@ -101,6 +101,7 @@ StatusOr<BuiltBlock> BlockBuilder::Build(const GroupPlan& plan, const BlockPlace
   header.key_salt = place.salt;
   if (sealer != nullptr) sealer->Prepare(&header);
   const std::span<std::byte> encoded(block, kBlockHeaderBytes);
+  if (place.mac != nullptr) place.mac->Stage({encoded.data() + encoded.size(), at}, place.offset);
   EncodeBlockHeader(header, encoded);
   if (sealer != nullptr) {
     RETURN_IF_ERROR(sealer->Seal(header, encoded, {encoded.data() + encoded.size(), at}, at));
@@ -112,7 +113,7 @@ StatusOr<BuiltBlock> BlockBuilder::Build(const GroupPlan& plan, const BlockPlace
   const uint64_t unpadded = covered + kBlockChecksumBytes;
   const uint64_t padded = AlignUp(unpadded, place.alignment);
   std::memset(block + unpadded, 0, static_cast<size_t>(padded - unpadded));
-  return BuiltBlock{{block, static_cast<size_t>(padded)}, unpadded, checksum};
+  return BuiltBlock{{block, static_cast<size_t>(padded)}, unpadded, checksum, header};
 }
 
 }  // namespace clustor

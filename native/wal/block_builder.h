@@ -20,6 +20,7 @@ struct BuiltBlock {
   std::span<const std::byte> bytes;  // With padding; valid until the next Build.
   uint64_t unpadded_bytes = 0;
   uint32_t checksum = 0;
+  BlockHeader header;
 };
 
 // What a block is made of besides its plan.
@@ -29,6 +30,8 @@ struct BlockPlace {
   StoredForm form;
   KeySalt salt{};
   ChainEnd before;
+  uint64_t offset = 0;
+  SegmentMac* mac = nullptr;  // Gets the frames before they are encrypted; may be null.
 };
 
 class BlockBuilder {

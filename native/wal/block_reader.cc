@@ -40,7 +40,7 @@ uint64_t BytesOfOwnBlock(std::span<const std::byte> sector, const SegmentHeader&
     return 0;
   }
   return std::min(BlockBytes(header.stored_bytes, segment.block_alignment),
-                  segment.segment_bytes - offset);
+                  segment.blocks_end() - offset);
 }
 
 }  // namespace
@@ -99,7 +99,7 @@ BlockReader::BlockReader(File* file, const SegmentHeader& header,
     : file_(file), header_(header), opener_(header, std::move(cipher)) {}
 
 StatusOr<std::span<const std::byte>> BlockReader::Window(uint64_t offset, uint64_t bytes) {
-  const uint64_t wanted = std::min(bytes, header_.segment_bytes - offset);
+  const uint64_t wanted = std::min(bytes, header_.blocks_end() - offset);
   if (offset < window_offset_ || offset + wanted > window_offset_ + window_bytes_) {
     RETURN_IF_ERROR(FillWindow(offset, wanted));
   }
@@ -117,7 +117,7 @@ Status BlockReader::FillWindow(uint64_t offset, uint64_t bytes) {
   if (kept > 0) std::memmove(window_.data(), window_.data() + (offset - window_offset_), kept);
   window_offset_ = offset;
   window_bytes_ = kept;
-  const uint64_t wanted = std::min(std::max(bytes, kWindowBytes), header_.segment_bytes - offset);
+  const uint64_t wanted = std::min(std::max(bytes, kWindowBytes), header_.blocks_end() - offset);
   if (window_.size() < wanted) window_.resize(static_cast<size_t>(wanted));
   const StatusOr<size_t> got =
       file_->ReadAt(offset + kept, std::span(window_).subspan(kept, wanted - kept));
@@ -129,7 +129,7 @@ Status BlockReader::FillWindow(uint64_t offset, uint64_t bytes) {
 
 StatusOr<BlockOutcome> BlockReader::Next(const ChainEnd& before, BlockView* block,
                                          std::string* why) {
-  if (offset_ + kBlockHeaderBytes + kBlockChecksumBytes > header_.segment_bytes)
+  if (offset_ + kBlockHeaderBytes + kBlockChecksumBytes > header_.blocks_end())
     return BlockOutcome::kEnd;
   StatusOr<std::span<const std::byte>> bytes = Window(offset_, kBlockHeaderBytes);
   if (!bytes.ok()) return bytes.status();
@@ -151,7 +151,7 @@ StatusOr<BlockOutcome> BlockReader::Next(const ChainEnd& before, BlockView* bloc
   }
   const uint64_t block_bytes = BlockBytes(header.stored_bytes, header_.block_alignment);
   // Checked against the segment before anything is read or allocated.
-  if (block_bytes > header_.segment_bytes - offset_)
+  if (block_bytes > header_.blocks_end() - offset_)
     return invalid("a block is longer than its segment");
   bytes = Window(offset_, block_bytes);
   if (!bytes.ok()) return bytes.status();
@@ -177,7 +177,7 @@ StatusOr<BlockOutcome> BlockReader::Next(const ChainEnd& before, BlockView* bloc
 
 StatusOr<Leftover> ExamineLeftover(File* file, const SegmentHeader& segment, uint64_t from,
                                    uint64_t last) {
-  const uint64_t segment_bytes = segment.segment_bytes;
+  const uint64_t segment_bytes = segment.blocks_end();
   Leftover leftover;
   std::vector<std::byte> piece(static_cast<size_t>(kWindowBytes));
   for (uint64_t offset = from; offset < segment_bytes; offset += kWindowBytes) {

@@ -37,8 +37,12 @@ void Catalog::Reset(std::deque<SegmentSpans> segments, uint64_t first_index, uin
 
 void Catalog::AddSegment(const SegmentHeader& header) {
   const MutexLock lock(&mutex_);
-  segments_.push_back(
-      {header.segment_seq, header.segment_bytes, header.form(), header.dek_epoch, {}});
+  segments_.push_back({header.segment_seq,
+                       header.segment_bytes,
+                       header.form(),
+                       header.dek_epoch,
+                       header.mac_epoch,
+                       {}});
 }
 
 void Catalog::AddBlock(const BlockSpan& block, uint64_t last_index) {
@@ -159,6 +163,16 @@ StatusOr<SegmentPlan> Catalog::PlanSegment(uint64_t segment_seq) const {
                 "the log has no segment " + std::to_string(segment_seq));
 }
 
+KeyEpochs Catalog::Epochs() const {
+  const MutexLock lock(&mutex_);
+  KeyEpochs epochs;
+  for (const SegmentSpans& segment : segments_) {
+    if (segment.dek_epoch != 0) epochs.dek.insert(segment.dek_epoch);
+    if (segment.mac_epoch != 0) epochs.mac.insert(segment.mac_epoch);
+  }
+  return epochs;
+}
+
 uint64_t Catalog::SegmentFrom(uint64_t segment_seq) const {
   const MutexLock lock(&mutex_);
   for (const SegmentSpans& segment : segments_) {
@@ -176,15 +190,6 @@ std::optional<IndexRange> Catalog::EntriesFrom(uint64_t segment_seq, uint64_t of
     }
   }
   return std::nullopt;
-}
-
-std::set<uint32_t> Catalog::DekEpochs() const {
-  const MutexLock lock(&mutex_);
-  std::set<uint32_t> epochs;
-  for (const SegmentSpans& segment : segments_) {
-    if (segment.dek_epoch != 0) epochs.insert(segment.dek_epoch);
-  }
-  return epochs;
 }
 
 uint64_t Catalog::first_index() const {

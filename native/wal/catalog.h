@@ -29,7 +29,13 @@ struct SegmentSpans {
   uint64_t file_bytes = 0;
   StoredForm form;
   uint32_t dek_epoch = 0;
+  uint32_t mac_epoch = 0;
   std::vector<BlockSpan> blocks;
+};
+
+struct KeyEpochs {
+  std::set<uint32_t> dek;
+  std::set<uint32_t> mac;
 };
 
 struct IndexRange {
@@ -87,13 +93,13 @@ class Catalog {
   // The whole segment. Errors: kIndexOutOfRange when the log has no such segment.
   StatusOr<SegmentPlan> PlanSegment(uint64_t segment_seq) const EXCLUDES(mutex_);
 
+  // The epochs of keys that segments need.
+  KeyEpochs Epochs() const EXCLUDES(mutex_);
   // The oldest segment that is not below segment_seq, 0 when there is none.
   uint64_t SegmentFrom(uint64_t segment_seq) const EXCLUDES(mutex_);
   // The entries of the blocks of a segment at and behind an offset; nothing when there are none.
   std::optional<IndexRange> EntriesFrom(uint64_t segment_seq, uint64_t offset) const
       EXCLUDES(mutex_);
-  // The dek epochs that segments are encrypted under.
-  std::set<uint32_t> DekEpochs() const EXCLUDES(mutex_);
 
   uint64_t first_index() const EXCLUDES(mutex_);
   uint64_t last_index() const EXCLUDES(mutex_);

@@ -18,9 +18,10 @@ GroupLimits GroupLimitsOf(const LogOptions& options) {
 }
 
 // New segments have this form; what fits into one of them can be written whatever the tail is.
-PlanLimits PlanLimitsOf(const LogOptions& options, StoredForm form) {
-  return {options.segment_bytes_max - kSegmentHeaderBytes - BlockOverheadBytesMax(form),
-          options.payload_bytes_max, form};
+// What a write may take so that a segment of this header can hold it.
+PlanLimits PlanLimitsOf(const LogOptions& options, const SegmentHeader& pattern) {
+  return {pattern.blocks_end() - kSegmentHeaderBytes - BlockOverheadBytesMax(pattern.form()),
+          options.payload_bytes_max, pattern.form()};
 }
 
 SpareLimits SpareLimitsOf(const LogOptions& options) {
@@ -30,13 +31,20 @@ SpareLimits SpareLimitsOf(const LogOptions& options) {
 // What writes with entries leave of a tail that has no successor.
 constexpr uint64_t kTailReserveBytesMax = 64 << 10;
 
-Status CheckEpochs(const std::set<uint32_t>& epochs, const KeyRing* keys) {
-  for (const uint32_t epoch : epochs) {
-    if (keys != nullptr && keys->Dek(epoch)) continue;
-    return Status(StatusCode::kKeyUnknownEpoch,
-                  "the log has segments under dek epoch " + std::to_string(epoch) +
-                      " and the new key ring has no key of that epoch: keep it, as one that is "
-                      "not active, until they are gone");
+Status MissingEpoch(const char* kind, uint32_t epoch) {
+  return Status(StatusCode::kKeyUnknownEpoch,
+                "the log has segments under " + std::string(kind) + " epoch " +
+                    std::to_string(epoch) +
+                    " and the new key ring has no key of that epoch: keep it, as one that is "
+                    "not active, until they are gone");
+}
+
+Status CheckEpochs(const KeyEpochs& epochs, const KeyRing* keys) {
+  for (const uint32_t epoch : epochs.dek) {
+    if (keys == nullptr || !keys->Dek(epoch)) return MissingEpoch("dek", epoch);
+  }
+  for (const uint32_t epoch : epochs.mac) {
+    if (keys == nullptr || !keys->Mac(epoch)) return MissingEpoch("mac", epoch);
   }
   return Status::Ok();
 }
@@ -48,7 +56,7 @@ Committer::Committer(Env* env, LogPaths paths, const LogOptions& options, Segmen
     : env_(env),
       paths_(paths),
       group_limits_(GroupLimitsOf(options)),
-      plan_limits_(PlanLimitsOf(options, pattern.form())),
+      plan_limits_(PlanLimitsOf(options, pattern)),
       stall_ns_(uint64_t{options.sync_stall_ms} * 1'000'000),
       sink_(sink),
       keys_(options.keys),
@@ -144,9 +152,11 @@ Status Committer::Execute(Group* group, GroupPlan* plan, StageTimes* times) {
     room = EnsureRoom(plan);
   }
   RETURN_IF_ERROR(room);
-  StatusOr<BuiltBlock> built = builder_.Build(
-      *plan, {tail_.segment_seq(), tail_.block_alignment(), tail_.form(), tail_.salt(), chain_},
-      sealer_.is_on() ? &sealer_ : nullptr);
+  StatusOr<BuiltBlock> built =
+      builder_.Build(*plan,
+                     {tail_.segment_seq(), tail_.block_alignment(), tail_.form(), tail_.salt(),
+                      chain_, tail_.offset(), tail_.mac()},
+                     sealer_.is_on() ? &sealer_ : nullptr);
   if (!built.ok()) return built.status();
   built_ = *built;
   times->encoded = env_->MonotonicNs();
@@ -188,6 +198,9 @@ Status Committer::Rotate(RoomFor what) {
   RETURN_IF_ERROR(rotated);
   catalog_.AddSegment(tail_.header());
   RETURN_IF_ERROR(sealer_.UseSegment(tail_.header(), 0));
+  StatusOr<std::unique_ptr<SegmentMac>> mac = SegmentMac::Create(tail_.header(), keys_.Get().get());
+  if (!mac.ok()) return mac.status();
+  tail_.UseMac(std::move(*mac));
   if (is_first) return Status::Ok();
   const MutexLock lock(&stats_mutex_);
   ++stats_.rotations;
@@ -224,6 +237,9 @@ void Committer::Publish(const GroupPlan& plan, const BuiltBlock& block) {
   ++chain_.block;
   chain_.checksum = block.checksum;
   end_segment_ = tail_.segment_seq();
+  if (SegmentMac* mac = tail_.mac()) {
+    mac->Add(block.header, block.bytes.first(static_cast<size_t>(block.unpadded_bytes)));
+  }
   tail_.Advance(block.bytes.size());
 }
 
@@ -372,12 +388,15 @@ Status Committer::SetKeys(std::shared_ptr<const KeyRing> keys) {
   const MutexLock lock(&commit_mutex_);
   if (!poison_.ok()) return poison_;
   if (!quarantine_.ok()) return quarantine_;
-  RETURN_IF_ERROR(CheckEpochs(catalog_.DekEpochs(), keys.get()));
+  RETURN_IF_ERROR(CheckEpochs(catalog_.Epochs(), keys.get()));
   // Also refuses another key under the epoch of the tail.
   RETURN_IF_ERROR(SegmentCipher::Create(tail_.header(), keys).status());
+  RETURN_IF_ERROR(SegmentMac::Create(tail_.header(), keys.get()).status());
   RETURN_IF_ERROR(sealer_.UseKeys(env_, keys));
   keys_.Set(std::move(keys));
   tail_.ChangeKeys(pattern);
+  plan_limits_.frame_bytes_max =
+      tail_.pattern().blocks_end() - kSegmentHeaderBytes - BlockOverheadBytesMax(plan_limits_.form);
   spares_.SetContent({pattern.cipher, pattern.dek_epoch});
   if (tail_.HasCurrentKeys()) return sealer_.KeepSegment(tail_.header());
   sealer_.LeaveSegment();
@@ -388,6 +407,7 @@ void Committer::ForgetKeys() {
   const MutexLock lock(&commit_mutex_);
   sealer_.LeaveSegment();
   sealer_.ForgetKeys();
+  tail_.UseMac(nullptr);
   keys_.Set(nullptr);
 }
 

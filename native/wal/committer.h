@@ -102,7 +102,7 @@ class Committer final : public CommitTask {
   Env* const env_;
   const LogPaths paths_;
   const GroupLimits group_limits_;
-  const PlanLimits plan_limits_;
+  PlanLimits plan_limits_ GUARDED_BY(commit_mutex_);  // Constant but for SetKeys.
   const uint64_t stall_ns_;
   CompletionSink* const sink_;
 

@@ -27,7 +27,7 @@ Status Corrupt(const char* why) { return Status(StatusCode::kLogCorrupt, why); }
 
 Status CheckSegmentHeader(const SegmentHeader& header, uint32_t crypto_block_bytes) {
   if (header.encoding > kEncodingJson || header.cipher > kCipherAes256Gcm ||
-      header.mac_epoch != 0 || crypto_block_bytes != kCryptoBlockBytes) {
+      crypto_block_bytes != kCryptoBlockBytes) {
     return Status(StatusCode::kFormatNewer,
                   "the segment is encoded or encrypted in a way that this version cannot read");
   }
@@ -38,8 +38,9 @@ Status CheckSegmentHeader(const SegmentHeader& header, uint32_t crypto_block_byt
       header.block_alignment > 4096) {
     return Corrupt("the segment header has an impossible block alignment");
   }
-  if (header.segment_bytes < kSegmentHeaderBytes || header.segment_bytes > kPositionMax ||
-      header.base_index == 0 || header.base_index > kPositionMax || header.first_block == 0 ||
+  if (header.segment_bytes < kSegmentHeaderBytes + kTrailerPageBytes ||
+      header.segment_bytes > kPositionMax || header.base_index == 0 ||
+      header.base_index > kPositionMax || header.first_block == 0 ||
       header.first_block > kPositionMax || header.segment_seq > kPositionMax) {
     return Corrupt("the segment header has an impossible position");
   }

@@ -26,6 +26,8 @@ inline constexpr size_t kSegmentHeaderBytes = 4096;
 inline constexpr uint64_t kSegmentMagic = 0x4745535254534c43;  // "CLSTRSEG"
 inline constexpr uint32_t kCryptoBlockBytes = 4096;
 inline constexpr size_t kPartitionBytesMax = 255;
+// The last page of a segment with a mac_epoch.
+inline constexpr size_t kTrailerPageBytes = 4096;
 // All fields of the header; what follows is zero and the CRC.
 inline constexpr size_t kSegmentFieldBytes = 114 + kPartitionBytesMax;
 
@@ -73,6 +75,10 @@ struct SegmentHeader {
   std::string partition;
 
   bool IsEncrypted() const { return cipher != kCipherNone; }
+  // Behind the last byte that blocks may take: the trailer of a sealed segment stands there.
+  uint64_t blocks_end() const {
+    return segment_bytes - (mac_epoch != 0 ? kTrailerPageBytes : uint64_t{0});
+  }
   StoredForm form() const { return {encoding == kEncodingJson, merkle_leaves}; }
   // Drawn when the segment is made. Blocks that are not encrypted carry it, so nothing that was
   // written before, on purpose or by chance, passes for a block of this segment.

@@ -19,7 +19,7 @@ class JsonObject {
   void Text(std::string_view name, std::string_view text) { Member(name, QuoteJson(text)); }
   // Integers that may pass 2^53, as decimal strings.
   void Wide(std::string_view name, uint64_t value) {
-    Member(name, "\"" + std::to_string(value) + "\"");
+    Member(name, QuoteJson(std::to_string(value)));
   }
   // A value that is JSON already.
   void Member(std::string_view name, std::string_view json);

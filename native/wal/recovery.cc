@@ -82,13 +82,16 @@ Status Recovery::RepairTail() {
   // failed sync the page cache may show less than the disk has. Its body means nothing without it;
   // in a file that was always zero behind its end it goes as well.
   const uint64_t offset = scan_->tail_offset;
-  uint64_t to = std::min(offset + header.block_alignment, header.segment_bytes);
+  uint64_t to = std::min(offset + header.block_alignment, header.blocks_end());
   if (!header.recycled) to = std::max(to, scan_->leftover.nonzero_to);
-  if (to > offset) {
-    RETURN_IF_ERROR(WriteZeros(file->get(), offset, to));
-    RETURN_IF_ERROR((*file)->SyncData());
+  if (to > offset) RETURN_IF_ERROR(WriteZeros(file->get(), offset, to));
+  // The tail goes on: what sealed it, or was about to, is void.
+  if (header.mac_epoch != 0) {
+    RETURN_IF_ERROR(WriteZeros(file->get(), header.blocks_end(), header.segment_bytes));
   }
+  if (to > offset || header.mac_epoch != 0) RETURN_IF_ERROR((*file)->SyncData());
   committer_->tail()->Adopt(std::move(*file), header, scan_->tail_offset);
+  committer_->tail()->UseMac(std::move(scan_->tail_mac));
   return Status::Ok();
 }
 

@@ -38,6 +38,7 @@ class Scanner {
   const ScanOptions& options_;
   DirectoryScan scan_;
   uint64_t proven_block_ = 0;
+  TrailerState tail_trailer_ = TrailerState::kNone;  // Of the segment merged last.
   std::string invalid_why_;  // Why the chain ended in the segment read last.
 };
 
@@ -152,6 +153,8 @@ Status Scanner::Merge(SegmentScan* segment, bool newest) {
   scan_.tail_header = std::move(*segment->header);
   scan_.tail_offset = segment->end_offset;
   scan_.tail_next_counter = segment->next_counter;
+  scan_.tail_mac = std::move(segment->mac);
+  tail_trailer_ = segment->trailer;
   invalid_why_ = std::move(segment->why);
   if (segment->contradiction != nullptr) {
     Corrupt(segment_seq, segment->end_offset, segment->contradiction);
@@ -196,6 +199,11 @@ void Scanner::Link(const SegmentScan& segment) {
             "the next segment continues after block " + std::to_string(header.first_block - 1) +
                 ", the chain ends with block " + std::to_string(scan_.end.block) +
                 (invalid_why_.empty() ? std::string() : ": " + invalid_why_));
+  } else if (scan_.tail_header.mac_epoch != 0 && tail_trailer_ != TrailerState::kValid) {
+    Corrupt(scan_.segments.back().segment_seq, scan_.tail_header.blocks_end(),
+            tail_trailer_ == TrailerState::kNone
+                ? "the segment is sealed, but its trailer is missing"
+                : "the trailer does not belong to the blocks: they are not those that were sealed");
   } else if (header.base_index != scan_.log.last_index + 1) {
     Corrupt(segment.segment_seq, 0,
             "its base index is " + std::to_string(header.base_index) + ", the log before it ends " +
@@ -224,7 +232,7 @@ void Scanner::Replay(SegmentScan* segment) {
   DropSpans(segment->log.first_index);
   scan_.segments.push_back({segment->segment_seq, segment->header->segment_bytes,
                             segment->header->form(), segment->header->dek_epoch,
-                            std::move(segment->spans)});
+                            segment->header->mac_epoch, std::move(segment->spans)});
   if (segment->blocks > 0) {
     scan_.before_end_proof = segment->blocks > 1 ? before_end_proof : scan_.end_proof;
     scan_.end_proof = end_proof;
@@ -285,6 +293,10 @@ void Scanner::Judge() {
             in_next ? 0 : scan_.tail_offset,
             "the ledger proves blocks up to " + std::to_string(proven_block_) +
                 ", the valid chain ends with block " + std::to_string(scan_.end.block) + why);
+  } else if (tail_trailer_ == TrailerState::kWrong) {
+    // A crash leaves a trailer of exactly these blocks, or none.
+    Corrupt(scan_.tail_header.segment_seq, scan_.tail_header.blocks_end(),
+            "the trailer does not belong to the blocks: they are not those that were sealed");
   }
 }
 

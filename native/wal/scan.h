@@ -29,12 +29,13 @@ struct DirectoryScan {
   std::deque<SegmentSpans> segments;  // Oldest first; the tail is the last.
   SegmentHeader tail_header;          // REQUIRES: !segments.empty().
   uint64_t tail_offset = 0;
-  uint64_t tail_next_counter = 0;  // See SegmentScan.
-  Leftover leftover;               // Behind the end of the tail.
-  ChainEnd end;                    // v and its checksum.
-  BlockPosition end_position;      // Of block v.
-  Proof end_proof;                 // That would prove v, and the block before it, when they are
-  Proof before_end_proof;          // there: block 0 otherwise.
+  std::unique_ptr<SegmentMac> tail_mac;  // Of its blocks; null when the tail gets no trailer.
+  uint64_t tail_next_counter = 0;        // See SegmentScan.
+  Leftover leftover;                     // Behind the end of the tail.
+  ChainEnd end;                          // v and its checksum.
+  BlockPosition end_position;            // Of block v.
+  Proof end_proof;         // That would prove v, and the block before it, when they are
+  Proof before_end_proof;  // there: block 0 otherwise.
   ReplayedLog log;
 
   std::vector<std::string> junk;  // Spares and half-written ledgers.

@@ -24,6 +24,7 @@ class Scrubber {
   Status ReadHeader(File* file, SegmentHeader* header);
   Status CheckHeader(const SegmentHeader& header);
   Status ScrubBlocks(File* file, const SegmentHeader& header);
+  Status CheckTrailer(File* file, const SegmentHeader& header);
   void EnterSegment(uint64_t segment_seq);
   Status Damage(uint64_t segment_seq, uint64_t offset, const std::string& why);
   bool IsThere(uint64_t segment_seq) const {
@@ -84,6 +85,10 @@ Status Scrubber::ScrubSegment() {
   if (cursor_->offset == 0) {
     RETURN_IF_ERROR(CheckHeader(header));
     cursor_->chain = ChainEnd{header.first_block - 1, header.previous_checksum};
+    StatusOr<std::unique_ptr<SegmentMac>> mac =
+        SegmentMac::Create(header, target_.keys->Get().get());
+    if (!mac.ok()) return mac.status();
+    cursor_->mac = std::move(*mac);
     cursor_->offset = kSegmentHeaderBytes;
     step_.bytes += kSegmentHeaderBytes;
   }
@@ -136,6 +141,7 @@ Status Scrubber::ScrubBlocks(File* file, const SegmentHeader& header) {
     const bool ends = *outcome == BlockOutcome::kEnd || *outcome == BlockOutcome::kInvalid;
     // Bytes of an older life of the file may stand behind the last block.
     if (ends && !is_tail) {
+      RETURN_IF_ERROR(CheckTrailer(file, header));
       cursor_->end_why = std::move(why);
       EnterSegment(cursor_->segment_seq + 1);
       return Status::Ok();
@@ -148,11 +154,29 @@ Status Scrubber::ScrubBlocks(File* file, const SegmentHeader& header) {
       const char* bad = frames.Next(&frame);
       if (bad != nullptr) return Damage(cursor_->segment_seq, offset, bad);
     }
+    if (cursor_->mac != nullptr) {
+      cursor_->mac->Stage(block.plaintext, block.offset);
+      cursor_->mac->Add(block.header, block.stored);
+    }
     cursor_->chain = ChainEnd{block.header.number, block.checksum};
     cursor_->offset = reader.offset();
     step_.bytes += block.bytes;
   }
   return Status::Ok();
+}
+
+// Of a sealed segment whose last block was read.
+Status Scrubber::CheckTrailer(File* file, const SegmentHeader& header) {
+  if (cursor_->mac == nullptr) return Status::Ok();
+  std::array<std::byte, kTrailerPageBytes> page{};
+  const StatusOr<size_t> got = file->ReadAt(header.blocks_end(), page);
+  if (!got.ok()) return got.status();
+  const StatusOr<TrailerState> state = cursor_->mac->Check(page);
+  if (!state.ok()) return state.status();
+  step_.bytes += *got;
+  if (*state == TrailerState::kValid) return Status::Ok();
+  return Damage(cursor_->segment_seq, cursor_->offset,
+                "the trailer is not that of the blocks before it");
 }
 
 Status Scrubber::Damage(uint64_t segment_seq, uint64_t offset, const std::string& why) {

@@ -12,6 +12,7 @@
 #include "wal/block_reader.h"
 #include "wal/catalog.h"
 #include "wal/paths.h"
+#include "wal/segment_mac.h"
 
 namespace clustor {
 
@@ -21,6 +22,7 @@ struct ScrubCursor {
   uint64_t offset = 0;       // Of the next block; 0: at the header.
   // The block before it. Not known at offset 0 of the oldest segment, and behind damage.
   std::optional<ChainEnd> chain;
+  std::unique_ptr<SegmentMac> mac;  // Of the blocks so far; null without a mac_epoch.
   // Where the chain of the segment before this one ended, and why: whether it ended too early is
   // for the header of this one to say.
   uint64_t end_offset = 0;

@@ -104,10 +104,32 @@ StatusOr<bool> SegmentCipher::Open(const BlockHeader& header, std::span<const st
   return block_cipher_->Open(*iv, aad_, stored.first(header.plaintext_bytes), tag, plaintext);
 }
 
+namespace {
+
+Status ChooseMac(const KeyRing* keys, SegmentHeader* pattern) {
+  pattern->mac_epoch = 0;
+  pattern->mac_check = 0;
+  const uint32_t epoch = keys == nullptr ? 0 : keys->active_mac();
+  if (epoch == 0) return Status::Ok();
+  const std::optional<KeyView> mac = keys->Mac(epoch);
+  if (!mac) {
+    return Status(StatusCode::kKeyUnknownEpoch,
+                  "the key ring has no key of its active mac epoch " + std::to_string(epoch));
+  }
+  const StatusOr<uint64_t> check = MacCheck(*mac, epoch);
+  if (!check.ok()) return check.status();
+  pattern->mac_epoch = epoch;
+  pattern->mac_check = *check;
+  return Status::Ok();
+}
+
+}  // namespace
+
 Status ChooseKeys(const KeyRing* keys, SegmentHeader* pattern) {
   pattern->cipher = kCipherNone;
   pattern->dek_epoch = 0;
   pattern->dek_check = 0;
+  RETURN_IF_ERROR(ChooseMac(keys, pattern));
   const uint32_t epoch = keys == nullptr ? 0 : keys->active_dek();
   if (epoch == 0) return Status::Ok();
   const std::optional<KeyView> dek = keys->Dek(epoch);

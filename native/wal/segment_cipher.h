@@ -61,9 +61,9 @@ constexpr uint64_t CryptoCounters(uint64_t plaintext_bytes) {
   return (plaintext_bytes + kCryptoBlockBytes - 1) / kCryptoBlockBytes;
 }
 
-// Fills in what the header of a new segment says of encryption: the active epoch of the ring and
-// the check value of its key. No ring, or no active epoch: not encrypted. Errors: kKeyUnknownEpoch,
-// kCryptoUnavailable, kOutOfMemory.
+// Fills in what the header of a new segment says of encryption and of its trailer: the active
+// epochs of the ring and the check values of their keys. No ring, or no active epoch: without.
+// Errors: kKeyUnknownEpoch, kCryptoUnavailable, kOutOfMemory.
 Status ChooseKeys(const KeyRing* keys, SegmentHeader* pattern);
 
 // Whether segments with these headers are encrypted and sealed under the same keys.

@@ -11,8 +11,6 @@ namespace clustor {
 
 namespace {
 
-constexpr size_t kBlockTagBytesAtEnd = 16;
-
 Status KeyFailure(StatusCode code, const SegmentHeader& header, const char* why) {
   StatusDetails details;
   details.segment = static_cast<int64_t>(header.segment_seq);
@@ -69,11 +67,10 @@ void SegmentMac::Add(const BlockHeader& header, std::span<const std::byte> store
     last_index_ = header.first_index + header.entry_count - 1;
     entry_count_ += header.entry_count;
   }
-  const bool is_encrypted = (header.flags & kBlockFlagEncrypted) != 0;
-  if (is_encrypted) {
+  if (header.IsEncrypted()) {
     // The tag stands for all that is encrypted.
     content_.Update(stored.first(kBlockHeaderBytes));
-    content_.Update(stored.last(kBlockTagBytesAtEnd + kBlockChecksumBytes));
+    content_.Update(stored.last(kBlockTagBytes + kBlockChecksumBytes));
   } else {
     content_.Update(stored);
   }
@@ -102,7 +99,15 @@ StatusOr<TrailerState> SegmentMac::Check(std::span<const std::byte> page) {
   if (!expected.ok()) return expected.status();
   std::array<std::byte, kTrailerPageBytes> expected_page;
   EncodeTrailer(*expected, expected_page);
-  return ConstantTimeEqual(page, expected_page) ? TrailerState::kValid : TrailerState::kWrong;
+  const std::span<const std::byte> expected_bytes(expected_page);
+  constexpr size_t kFieldBytes = kTrailerBytes + kBlockChecksumBytes;
+  if (!ConstantTimeEqual(page.first(kFieldBytes), expected_bytes.first(kFieldBytes))) {
+    return TrailerState::kWrong;
+  }
+  // The write of the page can tear between its sectors.
+  const bool is_whole =
+      ConstantTimeEqual(page.subspan(kFieldBytes), expected_bytes.subspan(kFieldBytes));
+  return is_whole ? TrailerState::kValid : TrailerState::kNone;
 }
 
 }  // namespace clustor

@@ -24,8 +24,9 @@ class SegmentScanner {
  private:
   Status Read();
   Status ReadHeader(File* file);
-  void MakeCipher(StatusDetails details);
+  void UseKeys(StatusDetails details);
   Status ReadBlocks(File* file);
+  Status CheckTrailer(File* file);
   const char* ApplyBlock(const BlockView& block);
   void DropSpans(const BlockHeader& block);
   void Progress(uint64_t bytes);
@@ -84,21 +85,24 @@ Status SegmentScanner::ReadHeader(File* file) {
     scan_.refused = Status(StatusCode::kIdentityMismatch, std::move(details));
   } else {
     scan_.header = std::move(*decoded);
-    MakeCipher(std::move(details));
+    UseKeys(std::move(details));
   }
   return Status::Ok();
 }
 
 // Without the key nothing can be said of the segment: then it has no header for those who ask.
-void SegmentScanner::MakeCipher(StatusDetails details) {
-  StatusOr<std::unique_ptr<SegmentCipher>> cipher =
-      SegmentCipher::Create(*scan_.header, context_.options->keys);
-  if (cipher.ok()) {
+void SegmentScanner::UseKeys(StatusDetails details) {
+  const std::shared_ptr<const KeyRing>& keys = context_.options->keys;
+  StatusOr<std::unique_ptr<SegmentCipher>> cipher = SegmentCipher::Create(*scan_.header, keys);
+  StatusOr<std::unique_ptr<SegmentMac>> mac = SegmentMac::Create(*scan_.header, keys.get());
+  if (cipher.ok() && mac.ok()) {
     cipher_ = std::move(*cipher);
+    scan_.mac = std::move(*mac);
     return;
   }
-  details.message = cipher.status().message();
-  scan_.refused = Status(cipher.status().code(), std::move(details));
+  const Status why = cipher.ok() ? mac.status() : cipher.status();
+  details.message = why.message();
+  scan_.refused = Status(why.code(), std::move(details));
   scan_.header.reset();
 }
 
@@ -122,6 +126,17 @@ Status SegmentScanner::ReadBlocks(File* file) {
     Progress(reader.bytes_read());
   }
   scan_.bytes_read += reader.bytes_read();
+  return scan_.mac == nullptr ? Status::Ok() : CheckTrailer(file);
+}
+
+Status SegmentScanner::CheckTrailer(File* file) {
+  std::array<std::byte, kTrailerPageBytes> page{};
+  const StatusOr<size_t> got = file->ReadAt(scan_.header->blocks_end(), page);
+  if (!got.ok()) return got.status();
+  scan_.bytes_read += *got;
+  const StatusOr<TrailerState> state = scan_.mac->Check(page);
+  if (!state.ok()) return state.status();
+  scan_.trailer = *state;
   return Status::Ok();
 }
 
@@ -141,6 +156,10 @@ const char* SegmentScanner::ApplyBlock(const BlockView& block) {
   if (header.entry_count > 0) {
     scan_.spans.push_back({header.first_index, static_cast<uint32_t>(block.offset / 512),
                            static_cast<uint32_t>(block.stored.size())});
+  }
+  if (scan_.mac != nullptr) {
+    scan_.mac->Stage(block.plaintext, block.offset);
+    scan_.mac->Add(header, block.stored);
   }
   scan_.before_end_proof = scan_.end_proof;
   scan_.end_proof = {header.number, header.segment_seq, scan_.log.last_index, scan_.log.last_term(),

@@ -18,6 +18,7 @@
 #include "wal/options.h"
 #include "wal/paths.h"
 #include "wal/replay.h"
+#include "wal/segment_mac.h"
 
 namespace clustor {
 
@@ -66,6 +67,9 @@ struct SegmentScan {
   Proof end_proof;             // That would prove it and the one before it, when these are
   Proof before_end_proof;      // in this segment. Term 0: of an entry in an older segment.
   std::optional<WatchedBlock> watched;
+
+  std::unique_ptr<SegmentMac> mac;  // Of the valid blocks; null without a mac_epoch.
+  TrailerState trailer = TrailerState::kNone;
 
   uint64_t next_counter = 0;  // Behind the crypto counters that valid blocks use.
 

@@ -16,10 +16,12 @@ void SegmentTail::Adopt(std::unique_ptr<File> file, const SegmentHeader& header,
   file_ = std::move(file);
   header_ = header;
   offset_ = offset;
+  mac_.reset();
+  sealed_ = false;
 }
 
 bool SegmentTail::HasRoom(uint64_t block_bytes) const {
-  return file_ != nullptr && offset_ + block_bytes <= header_.segment_bytes;
+  return file_ != nullptr && !sealed_ && offset_ + block_bytes <= header_.blocks_end();
 }
 
 void SegmentTail::ChangeKeys(const SegmentHeader& pattern) {
@@ -54,7 +56,8 @@ Status SegmentTail::Become(Spare spare, const ChainEnd& end, uint64_t base_index
   header.segment_bytes = spare.marker.file_bytes;
   header.recycled = spare.marker.recycled;
   header.headroom = spare.path == paths_.Headroom();
-  Status installed = env_->RandomBytes(header.salt);
+  Status installed = Seal();
+  if (installed.ok()) installed = env_->RandomBytes(header.salt);
   if (installed.ok()) installed = Install(&spare, header);
   if (!installed.ok()) {
     if (spare.file != nullptr) spares_->Return(std::move(spare));
@@ -63,6 +66,20 @@ Status SegmentTail::Become(Spare spare, const ChainEnd& end, uint64_t base_index
   spares_->Used();
   Adopt(std::move(spare.file), header, kSegmentHeaderBytes);
   return Status::Ok();
+}
+
+// The trailer is durable before the next segment exists: a segment that has a successor and should
+// have a trailer has one.
+Status SegmentTail::Seal() {
+  if (mac_ == nullptr) return Status::Ok();
+  const StatusOr<SegmentTrailer> trailer = mac_->Finish();
+  if (!trailer.ok()) return trailer.status();
+  std::array<std::byte, kTrailerPageBytes> page;
+  EncodeTrailer(*trailer, page);
+  sealed_ = true;
+  RETURN_IF_ERROR(file_->WriteAt(header_.blocks_end(), page));
+  const Status synced = file_->SyncData();
+  return synced.ok() ? synced : Poisoned(synced);
 }
 
 Status SegmentTail::Install(Spare* spare, const SegmentHeader& header) {

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <span>
+#include <utility>
 
 #include "base/planted_bug.h"
 #include "base/status.h"
@@ -11,6 +12,7 @@
 #include "wal/format.h"
 #include "wal/paths.h"
 #include "wal/segment_cipher.h"
+#include "wal/segment_mac.h"
 #include "wal/spare.h"
 
 namespace clustor {
@@ -28,6 +30,10 @@ class SegmentTail {
 
   // Takes over the tail that recovery found; the next block goes to `offset`.
   void Adopt(std::unique_ptr<File> file, const SegmentHeader& header, uint64_t offset);
+  // What gathers the trailer of the tail, up to date; null when the segment gets none. After every
+  // Adopt and Rotate.
+  void UseMac(std::unique_ptr<SegmentMac> mac) { mac_ = std::move(mac); }
+  SegmentMac* mac() const { return mac_.get(); }
 
   // The first segment gets this number. REQUIRES: nothing was adopted.
   void StartAt(uint64_t segment_seq) { header_.segment_seq = segment_seq - 1; }
@@ -37,8 +43,9 @@ class SegmentTail {
   bool HasCurrentKeys() const { return HaveSameKeys(header_, pattern_); }
   // New segments get the keys of this header.
   void ChangeKeys(const SegmentHeader& pattern);
-  // Makes a new segment the tail; its name is durable on OK, its header with the first block's
-  // sync. On failure the old tail stays: a shortage can be tried again, anything else is final.
+  // Seals the tail, when its header has a mac_epoch, and makes a new segment the tail; its name is
+  // durable on OK, its header with the first block's sync. On failure the old tail stays: a
+  // shortage can be tried again, anything else is final.
   Status Rotate(const ChainEnd& end, uint64_t base_index, bool* late);
   // The same with the headroom as the new segment. Errors: kDiskFull when it is not there.
   Status RotateIntoHeadroom(const ChainEnd& end, uint64_t base_index);
@@ -53,6 +60,8 @@ class SegmentTail {
   Status Rollback(uint64_t block_bytes);
 
   const SegmentHeader& header() const { return header_; }
+  // What new segments are made by.
+  const SegmentHeader& pattern() const { return pattern_; }
   uint64_t segment_seq() const { return header_.segment_seq; }
   uint64_t segment_bytes() const { return header_.segment_bytes; }
   bool is_headroom() const { return header_.headroom; }
@@ -64,6 +73,7 @@ class SegmentTail {
 
  private:
   Status Become(Spare spare, const ChainEnd& end, uint64_t base_index);
+  Status Seal();
   Status Install(Spare* spare, const SegmentHeader& header);
 
   // Constant after construction.
@@ -76,6 +86,8 @@ class SegmentTail {
   std::unique_ptr<File> file_;
   SegmentHeader header_;
   uint64_t offset_ = 0;
+  std::unique_ptr<SegmentMac> mac_;
+  bool sealed_ = false;  // The trailer is written, or half written: no block may follow.
 };
 
 }  // namespace clustor

@@ -10,11 +10,10 @@
 
 #include "base/status.h"
 #include "crypto/hash.h"
+#include "wal/format.h"
 
 namespace clustor {
 
-// The last page of a segment with a mac_epoch.
-inline constexpr size_t kTrailerPageBytes = 4096;
 inline constexpr size_t kTrailerBytes = 94;  // The published fields; a CRC of 4 bytes follows them.
 inline constexpr uint8_t kTrailerVersion = 1;
 

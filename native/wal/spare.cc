@@ -13,7 +13,6 @@ namespace {
 
 constexpr uint64_t kHeadroomRetryNs = 1'000'000'000;
 // Where a sealed segment has its trailer.
-constexpr uint64_t kTrailerPageBytes = 4096;
 
 // What a segment leaves behind, and the file it stands in: nothing unless it is whole.
 struct Remains {
