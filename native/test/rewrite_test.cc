@@ -8,6 +8,7 @@
 #include "check.h"
 #include "log_fixture.h"
 #include "wal/format.h"
+#include "wal/inspect.h"
 
 namespace clustor::test {
 
@@ -220,9 +221,15 @@ TEST(Rewrite, CrashesIntoTheOldLogOrTheNewOne) {
     if (RewriteDirectory(env.get(), Json()).ok()) continue;
     for (int image = 0; image < 4; ++image) {
       LogFixture log;
-      if (!log.Restart(image == 0   ? env->DropUnsynced()
-                       : image == 1 ? env->Copy()
-                                    : env->CrashImage(&random, {}))) {
+      std::unique_ptr<FaultEnv> found = image == 0   ? env->DropUnsynced()
+                                        : image == 1 ? env->Copy()
+                                                     : env->CrashImage(&random, {});
+      // Who may only look sees a whole log as well.
+      const StatusOr<VerifyReport> verified = VerifyDirectory(found.get(), kDirectory, "");
+      CHECK_OK(verified.status());
+      CHECK_OK(verified->verdict);
+      CHECK_EQ(verified->recovery.entries.last_index, before.entries.size());
+      if (!log.Restart(std::move(found))) {
         Fail(__FILE__, __LINE__, "call " + std::to_string(call) + ": " + Describe(log.open_status));
         return;
       }

@@ -10,6 +10,7 @@
 #include "wal/ledger_codec.h"
 #include "wal/paths.h"
 #include "wal/recovery.h"
+#include "wal/rewrite_flip.h"
 #include "wal/scan.h"
 
 namespace clustor {
@@ -31,6 +32,10 @@ StatusOr<VerifyReport> VerifyDirectory(Env* env, const std::string& directory,
   const StatusOr<bool> locked = env->IsLocked(paths.Lock());
   if (!locked.ok()) return locked.status();
   report.locked = *locked;
+  std::unique_ptr<Env> view;
+  const StatusOr<Env*> shown = ViewFinished(env, paths, &view);
+  if (!shown.ok()) return shown.status();
+  env = *shown;
   StatusOr<LogIdentity> identity = ReadIdentity(env, paths);
   if (!identity.ok()) {
     const StatusCode code = identity.status().code();
@@ -75,9 +80,10 @@ class DumpIterator::Impl {
   void CloseSegment();
   Item Invalid(uint64_t offset, std::string why);
 
-  Env* const env_;
+  Env* env_;
   const LogPaths paths_;
   const std::shared_ptr<const KeyRing> keys_;
+  std::unique_ptr<Env> view_;  // What env_ is, when a rewriting is to be finished.
   std::vector<uint64_t> segments_;
   size_t next_segment_ = 0;
 
@@ -100,6 +106,9 @@ Status DumpIterator::Impl::List() {
   // A directory that is not there is an error here, not an empty log.
   const StatusOr<std::vector<std::string>> names = env_->ListDirectory(paths_.wal);
   if (!names.ok()) return names.status();
+  const StatusOr<Env*> shown = ViewFinished(env_, paths_, &view_);
+  if (!shown.ok()) return shown.status();
+  env_ = *shown;
   std::vector<std::string> junk;
   StatusOr<std::vector<uint64_t>> segments = ListSegments(env_, paths_, &junk);
   if (!segments.ok()) return segments.status();

@@ -8,6 +8,7 @@
 #include "wal/identity.h"
 #include "wal/log_copy.h"
 #include "wal/replay.h"
+#include "wal/rewrite_flip.h"
 #include "wal/scan.h"
 #include "wal/stray_blocks.h"
 
@@ -26,12 +27,14 @@ bool IsKeyError(const Status& status) {
 
 class Salvager {
  public:
-  Salvager(Env* env, const SalvageOptions& options)
+  // source: where the damaged log is read, perhaps another view of env.
+  Salvager(Env* env, Env* source, const SalvageOptions& options)
       : env_(env),
+        source_(source),
         options_(options),
         from_(PathsOf(options.from, options.from_wal)),
         to_(PathsOf(options.to, options.to_wal)),
-        walker_(env, from_, options.keys) {}
+        walker_(source, from_, options.keys) {}
 
   StatusOr<SalvageReport> Run();
 
@@ -52,6 +55,7 @@ class Salvager {
   Status Finish();
 
   Env* const env_;
+  Env* const source_;
   const SalvageOptions& options_;
   const LogPaths from_;
   const LogPaths to_;
@@ -78,7 +82,7 @@ StatusOr<SalvageReport> Salvager::Run() {
 }
 
 Status Salvager::CheckPlaces() {
-  const StatusOr<bool> locked = env_->IsLocked(from_.Lock());
+  const StatusOr<bool> locked = source_->IsLocked(from_.Lock());
   if (!locked.ok()) return locked.status();
   if (*locked) return Status(StatusCode::kLocked, "a process has the log in " + from_.directory);
   if (to_.directory == from_.directory || to_.wal == from_.wal) {
@@ -98,13 +102,13 @@ Status Salvager::CheckPlaces() {
 }
 
 Status Salvager::ReadLedger() {
-  StatusOr<std::unique_ptr<File>> file = env_->OpenFile(from_.Ledger(), OpenMode::kReadOnly);
+  StatusOr<std::unique_ptr<File>> file = source_->OpenFile(from_.Ledger(), OpenMode::kReadOnly);
   if (file.ok()) {
     StatusOr<LedgerScan> ledger = ScanLedger(file->get(), from_.Ledger());
     if (ledger.ok()) ledger_ = std::move(*ledger);
   }
   std::vector<std::string> junk;
-  StatusOr<std::vector<uint64_t>> segments = ListSegments(env_, from_, &junk);
+  StatusOr<std::vector<uint64_t>> segments = ListSegments(source_, from_, &junk);
   if (!segments.ok()) return segments.status();
   segments_ = std::move(*segments);
   if (ledger_) {
@@ -114,7 +118,7 @@ Status Salvager::ReadLedger() {
 }
 
 Status Salvager::FindIdentity() {
-  StatusOr<LogIdentity> identity = ReadIdentity(env_, from_);
+  StatusOr<LogIdentity> identity = ReadIdentity(source_, from_);
   if (identity.ok()) {
     identity_ = std::move(*identity);
   } else if (options_.identity) {
@@ -322,7 +326,11 @@ Status Salvager::Finish() {
 }  // namespace
 
 StatusOr<SalvageReport> SalvageDirectory(Env* env, const SalvageOptions& options) {
-  return Salvager(env, options).Run();
+  const LogPaths from = PathsOf(options.from, options.from_wal);
+  std::unique_ptr<Env> view;
+  const StatusOr<Env*> source = ViewFinished(env, from, &view);
+  if (!source.ok()) return source.status();
+  return Salvager(env, *source, options).Run();
 }
 
 }  // namespace clustor
