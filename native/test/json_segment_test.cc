@@ -94,6 +94,7 @@ TEST(JsonSegment, MixesWithBinaryOnesUnderAnyOption) {
   }
 }
 
+// W20
 TEST(JsonSegment, RefusesAWriteThatOnlyFitsInBinary) {
   LogOptions options = JsonOptions();
   LogFixture log(options);
@@ -110,7 +111,7 @@ TEST(JsonSegment, RefusesAWriteThatOnlyFitsInBinary) {
   CHECK_OK(log.Append(std::string(40'000, 'x')));
 }
 
-// The largest write that a segment holds, to the byte.
+// W20: the largest write that a segment holds, to the byte.
 TEST(JsonSegment, TakesWhatFitsExactly) {
   LogFixture log(JsonOptions());
   CHECK(log.Open());

@@ -2,11 +2,17 @@
 #include "wal/rewrite.h"
 
 #include <algorithm>
+#include <array>
+#include <memory>
 #include <random>
 #include <string>
+#include <vector>
 
+#include "base/coding.h"
 #include "check.h"
+#include "crypto/key_ring.h"
 #include "log_fixture.h"
+#include "os/env_wrapper.h"
 #include "wal/format.h"
 #include "wal/inspect.h"
 
@@ -175,7 +181,31 @@ TEST(Rewrite, OfADamagedLogIsRefusedAndChangesNothing) {
   CHECK(log.env->SameAs(*before));
 }
 
-// W11: whatever call fails, the log is there, and a second attempt succeeds.
+// W13
+TEST(Rewrite, WithoutRoomForACopyIsRefusedAndNamesTheBytes) {
+  class SmallDisk final : public EnvWrapper {
+   public:
+    explicit SmallDisk(Env* base) : EnvWrapper(base) {}
+    StatusOr<uint64_t> FreeBytes(const std::string&) override { return uint64_t{200'000}; }
+  };
+  LogFixture log;
+  Fill(&log, 60);
+  CHECK(log.Reopen());
+  const Content before = ContentOf(&log);
+  log.Close();
+  SmallDisk small(log.env.get());
+
+  const Status refused = RewriteDirectory(&small, Json()).status();
+
+  CHECK_EQ(refused.code(), StatusCode::kDiskFull);
+  CHECK(refused.message().find("needs ") != std::string::npos);
+  CHECK(refused.message().find("200000 are free") != std::string::npos);
+  CHECK(log.Open());
+  CHECK(ContentOf(&log) == before);
+  CHECK_EQ(EncodingOf(*log.env, log.SegmentPath(1)), kEncodingBinary);
+}
+
+// W13: whatever call fails, the log is there, and a second attempt succeeds.
 TEST(Rewrite, SurvivesEveryFailingCall) {
   LogFixture filled;
   Fill(&filled, 30);
@@ -201,7 +231,7 @@ TEST(Rewrite, SurvivesEveryFailingCall) {
   }
 }
 
-// W18: old or new at every call, in every image that a crash could leave.
+// Old or new at every call, in every image that a crash could leave.
 TEST(Rewrite, CrashesIntoTheOldLogOrTheNewOne) {
   LogFixture filled;
   Fill(&filled, 30);
@@ -247,6 +277,101 @@ TEST(Rewrite, CrashesIntoTheOldLogOrTheNewOne) {
   }
   CHECK(old_logs > 0);
   CHECK(new_logs > 0);
+}
+
+namespace {
+
+std::shared_ptr<const KeyRing> RingOf(std::vector<uint32_t> epochs) {
+  auto ring = std::make_shared<KeyRing>();
+  for (const uint32_t epoch : epochs) {
+    std::array<std::byte, kKeyBytes> key;
+    key.fill(static_cast<std::byte>(epoch));
+    ring->AddDek(epoch, key);
+  }
+  ring->SetActive(epochs.back(), 0);
+  return ring;
+}
+
+LogOptions WithKeys(std::vector<uint32_t> epochs) {
+  LogOptions options = SmallOptions();
+  options.keys = RingOf(std::move(epochs));
+  return options;
+}
+
+uint32_t DekEpochOf(const FaultEnv& env, const std::string& path) {
+  return Load32(env.Bytes(path).data() + 60);
+}
+
+}  // namespace
+
+// W21: nothing under the old key, or none, is left, in spares and headroom neither.
+TEST(Rewrite, UnderAnotherKeyLeavesNothingUnderTheOldOne) {
+  LogFixture log;
+  Fill(&log, 60);
+  CHECK_OK(log.log->TruncatePrefix(30));
+  CHECK(log.Reopen());
+  const Content before = ContentOf(&log);
+  log.Close();
+  CHECK(HoldsSecret(*log.env));
+
+  for (const std::vector<uint32_t>& epochs :
+       {std::vector<uint32_t>{1}, std::vector<uint32_t>{1, 2}, std::vector<uint32_t>{2, 3}}) {
+    CHECK_OK(RewriteDirectory(log.env.get(), WithKeys(epochs)).status());
+
+    CHECK(!HoldsSecret(*log.env));
+    for (const std::string& path : WalFiles(*log.env)) {
+      if (path == log.LedgerPath()) continue;
+      CHECK(path.find("segment-") != std::string::npos);
+      CHECK_EQ(DekEpochOf(*log.env, path), epochs.back());
+    }
+    log.options.keys = RingOf({epochs.back()});
+    CHECK(log.Open());
+    CHECK(ContentOf(&log) == before);
+    log.Close();
+  }
+  log.options.keys = RingOf({1, 2});
+  CHECK(!log.Open());
+  CHECK_EQ(log.open_status.code(), StatusCode::kKeyUnknownEpoch);
+}
+
+TEST(Rewrite, WithoutTheOldKeyIsRefusedAndChangesNothing) {
+  LogFixture log(WithKeys({1}));
+  Fill(&log, 20);
+  log.Close();
+  const std::unique_ptr<FaultEnv> before = log.env->Copy();
+
+  CHECK_EQ(RewriteDirectory(log.env.get(), WithKeys({2})).status().code(),
+           StatusCode::kKeyUnknownEpoch);
+
+  CHECK(log.env->SameAs(*before));
+}
+
+// W21: at every call the log opens with both keys, under the old or under the new one.
+TEST(Rewrite, UnderAnotherKeyCrashesIntoTheOldLogOrTheNewOne) {
+  LogFixture filled(WithKeys({1}));
+  Fill(&filled, 25);
+  CHECK(filled.Reopen());
+  const Content before = ContentOf(&filled);
+  filled.Close();
+  std::mt19937_64 random(9);
+  for (uint64_t call = 1; !CurrentTestFailed(); ++call) {
+    std::unique_ptr<FaultEnv> env = filled.env->Copy();
+    env->PowerOffAfter(call);
+    if (RewriteDirectory(env.get(), WithKeys({1, 2})).ok()) break;
+    for (int image = 0; image < 3; ++image) {
+      LogFixture log(WithKeys({1, 2}));
+      if (!log.Restart(image == 0 ? env->DropUnsynced() : env->CrashImage(&random, {}))) {
+        Fail(__FILE__, __LINE__, "call " + std::to_string(call) + ": " + Describe(log.open_status));
+        return;
+      }
+      CHECK(ContentOf(&log) == before);
+      log.Close();
+      CHECK_OK(RewriteDirectory(log.env.get(), WithKeys({1, 2})).status());
+      log.options.keys = RingOf({2});
+      CHECK(log.Open());
+      CHECK(ContentOf(&log) == before);
+    }
+  }
 }
 
 }  // namespace clustor::test

@@ -3,11 +3,15 @@
 #include "wal/salvage.h"
 
 #include <algorithm>
+#include <array>
+#include <memory>
 #include <string>
+#include <vector>
 
 #include "base/coding.h"
 #include "base/crc32c.h"
 #include "check.h"
+#include "crypto/key_ring.h"
 #include "log_fixture.h"
 #include "wal/format.h"
 
@@ -234,7 +238,7 @@ TEST(Salvage, WithoutLedgerOrIdentityNeedsToBeToldWhoseLogItIs) {
   CHECK(!report->loss);
 }
 
-// W12: a part that cannot be read is damage like any other.
+// A part that cannot be read is damage like any other.
 TEST(Salvage, OfAnUnreadableSegmentGoesOnWithoutIt) {
   LogFixture log;
   Fill(&log, 60);
@@ -299,6 +303,35 @@ TEST(Salvage, OfAForgedRecordStopsBeforeIt) {
   CHECK(report->loss.has_value());
   CHECK_EQ(report->loss->offset, 4096 * 3u);
   CHECK_EQ(report->last_index, 1u);
+}
+
+// W21: a key is needed as for an open; a block that nobody with the key wrote is damage.
+TEST(Salvage, OfAnEncryptedLogNeedsItsKey) {
+  auto ring = std::make_shared<KeyRing>();
+  std::array<std::byte, kKeyBytes> key{};
+  ring->AddDek(1, key);
+  ring->SetActive(1, 0);
+  LogFixture log;
+  log.options.keys = ring;
+  Fill(&log, 60);
+  std::vector<std::byte> file = log.env->Bytes(log.SegmentPath(2));
+  std::byte* block = file.data() + 3 * 4096;
+  block[200] ^= std::byte{1};
+  const size_t covered = kBlockHeaderBytes + Load32(block + 64);
+  Store32(block + covered, Crc32c({block, covered}));
+  log.env->SetBytes(log.SegmentPath(2), file);
+  CHECK_EQ(SalvageDirectory(log.env.get(), Options()).status().code(),
+           StatusCode::kKeyUnknownEpoch);
+  SalvageOptions options = Options();
+  options.keys = ring;
+
+  const std::optional<SalvageReport> report = Salvage(&log, options);
+
+  CHECK(report.has_value());
+  CHECK(report->loss.has_value());
+  CHECK_EQ(report->loss->segment, 2u);
+  CHECK_EQ(report->loss->offset, 3 * 4096u);
+  CHECK_EQ(report->stray_entries, 60 - report->last_index - 1);
 }
 
 }  // namespace clustor::test
