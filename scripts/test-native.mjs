@@ -15,8 +15,9 @@ const folder = buildNative(chosenBuild())
 run('ctest', [
   ...['--test-dir', path.relative(packageRoot, folder)],
   ...['--output-on-failure', '--no-tests=error'],
-  // Under a sanitizer the tests take minutes; the others use little of the processor.
   ...(sanitize === '' ? [] : ['--parallel', String(os.availableParallelism())]),
+  // Campaigns run on one thread, where ThreadSanitizer has nothing to find and takes twenty times as long.
+  ...(sanitize === 'thread' ? ['--exclude-regex', '^(crash|fuzz|tamper)_'] : []),
 ])
 
 function chosenBuild() {

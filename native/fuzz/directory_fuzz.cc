@@ -19,6 +19,7 @@ constexpr size_t kSegmentsMax = 4;
 constexpr size_t kLedgerRecordsMax = 64;
 constexpr uint8_t kRepairLedgerBit = 1;
 constexpr uint8_t kJsonLedger = 4;
+constexpr uint8_t kWithKeys = 8;
 constexpr uint8_t kRepairOrder = 2;  // Segments are 1, 2, 3, ... and their chain is one.
 
 // A control byte, a count of ledger records, the records, then per segment its bytes (u16) and its
@@ -26,6 +27,7 @@ constexpr uint8_t kRepairOrder = 2;  // Segments are 1, 2, 3, ... and their chai
 void Expand(std::span<const std::byte> input, test::LogFixture* log) {
   if (input.size() < 2) return;
   const auto control = static_cast<uint8_t>(input[0]);
+  if ((control & kWithKeys) != 0) log->options.keys = SeedKeys();
   const bool json = (control & kJsonLedger) != 0;
   log->options.ledger_codec = json ? LedgerCodec::kJson : LedgerCodec::kBinary;
   const size_t slot_bytes = LedgerSlotBytes(log->options.ledger_codec);
@@ -49,7 +51,7 @@ void Expand(std::span<const std::byte> input, test::LogFixture* log) {
 
 void CheckDump(test::LogFixture* log) {
   StatusOr<std::unique_ptr<DumpIterator>> dump =
-      DumpIterator::Open(log->env.get(), log->options.directory, "");
+      DumpIterator::Open(log->env.get(), log->options.directory, "", log->options.keys);
   HOLDS(dump.ok());
   for (uint64_t items = 0;; ++items) {
     const StatusOr<std::optional<DumpItem>> item = (*dump)->Next();
@@ -93,7 +95,8 @@ void Run(std::span<const std::byte> input) {
                     {AsBytes(identity).begin(), AsBytes(identity).end()});
   Expand(input, &log);
   const std::unique_ptr<test::FaultEnv> before = log.env->Copy();
-  const StatusOr<VerifyReport> report = VerifyDirectory(log.env.get(), log.options.directory, "");
+  const StatusOr<VerifyReport> report =
+      VerifyDirectory(log.env.get(), log.options.directory, "", log.options.keys);
   HOLDS(report.ok());
   HOLDS(log.env->SameAs(*before));
   if (log.env->Has(log.LedgerPath())) CheckDump(&log);
@@ -118,7 +121,8 @@ Bytes InputOf(const test::LogFixture& log) {
   }
   Bytes input(2);
   input[0] =
-      static_cast<std::byte>(kRepairLedgerBit | kRepairOrder | (json ? kJsonLedger : uint8_t{0}));
+      static_cast<std::byte>(kRepairLedgerBit | kRepairOrder | (json ? kJsonLedger : uint8_t{0}) |
+                             (log.options.keys != nullptr ? kWithKeys : uint8_t{0}));
   input[1] = static_cast<std::byte>(records.size() / slot_bytes);
   Append(&input, records);
   for (uint64_t seq = 1; log.env->Has(log.SegmentPath(seq)); ++seq) {

@@ -1,9 +1,23 @@
 #include "seed_log.h"
 
+#include <array>
+
 #include "base/coding.h"
 #include "wal/format.h"
 
 namespace clustor::fuzz {
+
+std::shared_ptr<const KeyRing> SeedKeys() {
+  static const std::shared_ptr<const KeyRing> kKeys = [] {
+    auto ring = std::make_shared<KeyRing>();
+    std::array<std::byte, kKeyBytes> key;
+    key.fill(std::byte{0x5e});
+    ring->AddDek(1, key);
+    ring->SetActive(1, 0);
+    return ring;
+  }();
+  return kKeys;
+}
 
 std::vector<LogOptions> SeedOptions() {
   LogOptions plain = test::SmallOptions();
@@ -16,7 +30,9 @@ std::vector<LogOptions> SeedOptions() {
   leaves.merkle_leaves = true;
   LogOptions json_leaves = json;
   json_leaves.merkle_leaves = true;
-  return {plain, aligned, json, leaves, json_leaves};
+  LogOptions encrypted = plain;
+  encrypted.keys = SeedKeys();
+  return {plain, aligned, json, leaves, json_leaves, encrypted};
 }
 
 void WriteSeedLog(test::LogFixture* log) {

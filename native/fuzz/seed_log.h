@@ -12,6 +12,8 @@ namespace clustor::fuzz {
 
 // One of each form that a log can have on disk.
 std::vector<LogOptions> SeedOptions();
+// What encrypted seeds are sealed with.
+std::shared_ptr<const KeyRing> SeedKeys();
 // Writes votes, entries and a truncation, and closes the log.
 void WriteSeedLog(test::LogFixture* log);
 // The blocks of a log that WriteSeedLog wrote, without padding.
