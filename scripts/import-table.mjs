@@ -77,5 +77,6 @@ export const nativeRooms = {
   crypto: ['base'],
   wal: ['base', 'os', 'crypto'],
   binding: ['base', 'os', 'crypto', 'wal'],
+  fuzz: ['base', 'os', 'crypto', 'wal'],
   test: ['base', 'os', 'crypto', 'wal'],
 }

@@ -27,6 +27,13 @@ export type {
   StageHistograms,
 } from './wal/log-report.js'
 export { entryOfProof, verifyProof, type EntryProof, type ProvenEntry } from './wal/proof.js'
+export {
+  rewriteDirectory,
+  salvageDirectory,
+  type RewriteOptions,
+  type RewriteReport,
+  type SalvageReport,
+} from './wal/repair.js'
 export type { ScrubReport, ScrubStatus } from './wal/scrubber.js'
 export type { OpenProgress } from './wal/open-progress.js'
 export type { Stall } from './wal/stall-watch.js'

@@ -15,13 +15,13 @@ export function formatAppendReport(report: AppendReport): {
   readonly notes: readonly string[]
   readonly tables: readonly ReportTable[]
 } {
-  const { payloadBytes, rounds, seconds, ledger } = report.settings
+  const { payloadBytes, rounds, seconds, ledger, aead } = report.settings
   const raw = report.raw.map(
     ({ method, p50Us }) => `${methodNames[method]} p50 ${formatSpread(p50Us, 0)} µs`,
   )
   const notes = [
     formatMachine(report.machine),
-    `durable appends of ${payloadBytes} B, ledger ${ledger}, ${rounds} rounds of ${seconds} s; ` +
+    `durable appends of ${payloadBytes} B, ledger ${ledger}, ${aead ? 'encrypted' : 'plain'}, ${rounds} rounds of ${seconds} s; ` +
       'the JS group commit syncs one file and neither frames nor checks anything',
     `raw system calls, one at a time: ${raw.join('; ')}`,
   ]

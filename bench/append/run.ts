@@ -4,7 +4,12 @@ import { describeMachine, type Machine } from '../cluster/machine.js'
 import { median, spread, type Spread } from '../cluster/statistics.js'
 import { sampleFsync, type FsyncSample } from '../fsync/run.js'
 import { loadAppends, type AppendFigures } from './closed-loop.js'
-import { appendSystems, openAppendSystem, type AppendSystemName } from './systems.js'
+import {
+  appendSystems,
+  openAppendSystem,
+  type AppendLogOptions,
+  type AppendSystemName,
+} from './systems.js'
 
 /** What to measure. */
 export interface AppendBench {
@@ -16,6 +21,7 @@ export interface AppendBench {
   readonly rounds: number
   /** Measured time of each load, after a warm-up. */
   readonly seconds: number
+  readonly log: AppendLogOptions
   readonly onProgress: (text: string) => void
   readonly signal: AbortSignal
 }
@@ -47,7 +53,9 @@ export interface AppendReport {
     readonly payloadBytes: number
     readonly rounds: number
     readonly seconds: number
-    readonly ledger: 'ordered'
+    readonly ledger: AppendLogOptions['ledger']
+    /** Whether blocks are encrypted and segments sealed. */
+    readonly aead: boolean
   }
   /** The raw loops of the same rounds, one write at a time. */
   readonly raw: readonly { readonly method: FsyncSample['method']; readonly p50Us: Spread }[]
@@ -117,9 +125,9 @@ async function measure(
   appenders: number,
   round: number,
   directory: string,
-  { payloadBytes, seconds }: AppendBench,
+  { payloadBytes, seconds, log }: AppendBench,
 ): Promise<AppendSample> {
-  const system = await openAppendSystem(name, directory)
+  const system = await openAppendSystem(name, directory, log)
   try {
     const figures = await loadAppends(system, { appenders, payloadBytes, seconds })
     return { system: name, appenders, round, ...figures }
@@ -130,11 +138,18 @@ async function measure(
 }
 
 function report(samples: Samples, machine: Machine, bench: AppendBench): AppendReport {
-  const { payloadBytes, rounds, seconds, appenders } = bench
+  const { payloadBytes, rounds, seconds, appenders, log } = bench
+  const settings = {
+    payloadBytes,
+    rounds,
+    seconds,
+    ledger: log.ledger,
+    aead: log.keys !== undefined,
+  }
   return {
     benchmark: 'append',
     machine,
-    settings: { payloadBytes, rounds, seconds, ledger: 'ordered' },
+    settings,
     raw: rawMethods.map((method) => ({
       method,
       p50Us: spread(

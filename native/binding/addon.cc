@@ -5,6 +5,7 @@
 #include "binding/inspect_functions.h"
 #include "binding/log_object.h"
 #include "binding/open_progress.h"
+#include "binding/repair_functions.h"
 
 namespace clustor {
 namespace {
@@ -23,6 +24,10 @@ Napi::Object Initialize(Napi::Env env, Napi::Object exports) {
   exports.Set("verifyDirectory", Napi::Function::New<&VerifyDirectoryJs>(env, "verifyDirectory"));
   exports.Set("proveDirectory", Napi::Function::New<&ProveDirectoryJs>(env, "proveDirectory"));
   exports.Set("dumpDirectory", Napi::Function::New<&DumpDirectoryJs>(env, "dumpDirectory"));
+  exports.Set("rewriteDirectory",
+              Napi::Function::New<&RewriteDirectoryJs>(env, "rewriteDirectory"));
+  exports.Set("salvageDirectory",
+              Napi::Function::New<&SalvageDirectoryJs>(env, "salvageDirectory"));
   exports.Set("runRawBench", Napi::Function::New<&RunRawBenchJs>(env, "runRawBench"));
   return exports;
 }

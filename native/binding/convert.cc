@@ -196,9 +196,7 @@ StatusOr<LogOptions> ToLogOptions(Napi::Object object) {
   options.recover_entries = object.Get("recoverEntries").ToBoolean();
   StatusOr<std::shared_ptr<const KeyRing>> keys = ToKeyRing(object.Get("keys"));
   if (!keys.ok()) return keys.status();
-  if (*keys != nullptr) {
-    return Status(StatusCode::kCryptoUnavailable, "keys are not supported yet");
-  }
+  options.keys = std::move(keys.value());
   options.unsafe_file_system = object.Get("unsafeFileSystem").ToBoolean();
   return options;
 }

@@ -81,7 +81,8 @@ StatusOr<EntryProof> ProveOffline(const std::string& directory, const std::strin
   FillReport(&*scan, &report);
   Catalog catalog;
   catalog.Reset(std::move(scan->segments), report.entries.first_index, report.entries.last_index);
-  return ProveEntry(env, paths, catalog, index);
+  const KeyHolder holder(keys);
+  return ProveEntry(env, paths, catalog, &holder, index);
 }
 
 RawBenchMethod ToMethod(std::string_view name) {
@@ -119,7 +120,7 @@ Napi::Value VerifyDirectoryJs(const Napi::CallbackInfo& info) {
       info.Env(), "clustor.verify",
       [directory = TextArgument(info, 0), wal_directory = TextArgument(info, 1),
        keys = std::move(keys.value())] {
-        return VerifyDirectory(PosixEnv(), directory, wal_directory);
+        return VerifyDirectory(PosixEnv(), directory, wal_directory, keys);
       },
       [](Napi::Env env, VerifyReport& report) -> Napi::Value {
         return FromVerifyReport(env, report);
@@ -146,7 +147,7 @@ Napi::Value DumpDirectoryJs(const Napi::CallbackInfo& info) {
       [directory = TextArgument(info, 0), wal_directory = TextArgument(info, 1),
        keys = std::move(keys.value())]() -> StatusOr<SharedIterator> {
         StatusOr<std::unique_ptr<DumpIterator>> iterator =
-            DumpIterator::Open(PosixEnv(), directory, wal_directory);
+            DumpIterator::Open(PosixEnv(), directory, wal_directory, keys);
         if (!iterator.ok()) return iterator.status();
         return SharedIterator(std::move(iterator.value()));
       },

@@ -287,7 +287,8 @@ Napi::Value LogObject::SetKeys(const Napi::CallbackInfo& info) {
   return AsyncTask<Nothing>::Run(
       env, "clustor.setKeys",
       [handle = handle_, keys = std::move(keys.value())]() -> StatusOr<Nothing> {
-        return Status(StatusCode::kCryptoUnavailable, "keys are not supported yet");
+        RETURN_IF_ERROR(handle->log().SetKeys(keys));
+        return Nothing{};
       },
       FromNothing);
 }

@@ -215,6 +215,44 @@ export interface NativeDumpItem {
   readonly detail: string
 }
 
+/** What `rewriteDirectory` did (native/wal/rewrite.h). */
+export interface NativeRewriteReport {
+  readonly firstIndex: number
+  readonly lastIndex: number
+  readonly blocks: number
+  readonly segmentsBefore: number
+  readonly segmentsAfter: number
+  /** The oldest of the new segments. */
+  readonly firstSegment: number
+  readonly bytesWritten: number
+}
+
+/** What `salvageDirectory` found and saved (native/wal/salvage.h). */
+export interface NativeSalvageReport {
+  readonly cluster: string
+  readonly partition: string
+  readonly replica: number
+  readonly firstIndex: number
+  readonly lastIndex: number
+  readonly blocks: number
+  /** Where the log broke off; null when it was whole. */
+  readonly loss: {
+    readonly segment: number
+    readonly offset: number
+    /** Entries that the ledger proves and the log does not reach; 0 when it does not say. */
+    readonly firstIndex: number
+    readonly lastIndex: number
+    readonly why: string
+  } | null
+  /** Entries that verify behind the break: they are not in the new log. */
+  readonly strays: readonly {
+    readonly segment: number
+    readonly firstIndex: number
+    readonly lastIndex: number
+  }[]
+  readonly strayEntries: number
+}
+
 /** Which loop `runRawBench` runs (native/os/raw_bench.h). */
 export type RawBenchMethod =
   'single-preallocated' | 'single-extending' | 'two-ordered' | 'two-parallel'
@@ -269,6 +307,9 @@ export interface NativeAddon {
     walDirectory: string,
     keys: NativeKeys | null,
   ): Promise<(countMax: number) => Promise<NativeDumpItem[]>>
+  rewriteDirectory(options: NativeLogOptions): Promise<NativeRewriteReport>
+  /** @param to must hold no log. */
+  salvageDirectory(from: string, to: string, keys: NativeKeys | null): Promise<NativeSalvageReport>
   /** Latency of each operation in nanoseconds, in order. */
   runRawBench(options: RawBenchOptions): Promise<Float64Array>
 }

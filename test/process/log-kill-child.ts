@@ -1,10 +1,11 @@
 import { writeSync } from 'node:fs'
-import { DurableLog } from '../../src/log.js'
+import { DurableLog, KeyRing } from '../../src/log.js'
 import { payloadOf, reportPipe, type ChildSettings } from './log-kill-payload.js'
 
 // Appends from many appenders until it is killed, and reports every acknowledged entry through a pipe.
 const settings = JSON.parse(process.argv[2] ?? '{}') as ChildSettings
-const { log } = await DurableLog.open({ ...settings.log, directory: settings.directory })
+const keys = settings.keysFile === null ? undefined : KeyRing.fromFile(settings.keysFile)
+const { log } = await DurableLog.open({ ...settings.log, keys, directory: settings.directory })
 let acknowledged: number[] = []
 
 report(0, 0)

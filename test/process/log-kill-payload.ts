@@ -6,6 +6,8 @@ export interface ChildSettings {
   readonly seed: number
   readonly appenders: number
   readonly log: LogOptions
+  /** Encrypts the log with its keys. */
+  readonly keysFile: string | null
 }
 
 /** The file descriptor through which the child reports pairs of f64: index, seed. */

@@ -1,9 +1,10 @@
 import { once } from 'node:events'
+import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import test, { type ExecutionContext } from 'ava'
 import { integerBetween, SeededRandom } from '../../src/base/random.js'
-import { DurableLog, type LogOptions } from '../../src/log.js'
+import { createKeyFile, DurableLog, KeyRing, type LogOptions } from '../../src/log.js'
 import { startFixture } from '../support/run-fixture.js'
 import { temporaryDirectory } from '../support/temporary-directory.js'
 import { reportPipe, seedOf, type ChildSettings } from './log-kill-payload.js'
@@ -24,22 +25,30 @@ type Entries = Map<number, number>
 interface Victim {
   readonly directory: string
   readonly options: LogOptions
+  readonly keysFile: string | null
   readonly random: SeededRandom
   /** What any life acknowledged, or a later opening has found. */
   readonly entries: Entries
 }
 
-const settings: readonly LogOptions[] = [
+/** `aead` encrypts the log. */
+type VictimOptions = LogOptions & { readonly aead?: true }
+
+const settings: readonly VictimOptions[] = [
   { durability: 'strict' },
   { durability: 'group' },
   { durability: 'group', ledger: 'overlapped' },
   { durability: 'group', ledger: 'inline' },
   { durability: 'strict', ledger: 'inline', ledgerConfirmMs: 1 },
+  { durability: 'strict', aead: true },
+  { durability: 'group', aead: true },
+  { durability: 'group', ledger: 'overlapped', aead: true },
+  { durability: 'group', ledger: 'inline', aead: true },
   { durability: 'group', encoding: 'json', ledgerCodec: 'json', merkleLeaves: true },
 ]
 
 for (const options of settings) {
-  const name = Object.values(options).join(', ')
+  const name = Object.values({ ...options, ...(options.aead && { aead: 'encrypted' }) }).join(', ')
   test(`W01: kill -9 at a random moment loses nothing acknowledged (${name})`, async (t) => {
     t.timeout(10 * 60_000)
     t.log(`CLUSTOR_SEED=${seed}`)
@@ -62,21 +71,27 @@ for (const options of settings) {
   })
 }
 
-function newVictim(t: ExecutionContext, wanted: LogOptions, random: SeededRandom): Victim {
+function newVictim(
+  t: ExecutionContext,
+  { aead, ...wanted }: VictimOptions,
+  random: SeededRandom,
+): Victim {
   // Small files, so that lives end in rotations and ledger switches too.
   const segmentBytes = 64 * 1024 * integerBetween(random, 1, 8)
   const options = { ...wanted, segmentBytes, ledgerBytesMax: 64 * 1024 }
-  return { directory: temporaryDirectory(t), options, random, entries: new Map() }
+  const keysFile = aead ? createKeyFile(join(temporaryDirectory(t), 'keys.json')).path : null
+  return { directory: temporaryDirectory(t), options, keysFile, random, entries: new Map() }
 }
 
 /** Lets a process append until it is killed at a random moment.
  *  @returns what it had acknowledged. */
-async function liveAndDie({ directory, options, random }: Victim): Promise<Entries> {
+async function liveAndDie({ directory, options, keysFile, random }: Victim): Promise<Entries> {
   const settings: ChildSettings = {
     directory,
     seed: random.nextUint32(),
     appenders: integerBetween(random, 1, 32),
     log: options,
+    keysFile,
   }
   const child = startFixture(program, [JSON.stringify(settings)])
   const closed = once(child, 'close')
@@ -113,13 +128,14 @@ async function check(
   acknowledged: Entries,
   life: number,
 ): Promise<number> {
-  const { directory, options, entries } = victim
+  const { directory, options, keysFile, entries } = victim
+  const keys = keysFile === null ? undefined : KeyRing.fromFile(keysFile)
   const where = `life ${life}, CLUSTOR_SEED=${seed}, ${directory}`
   for (const [index, payloadSeed] of acknowledged) {
     if (entries.has(index)) t.fail(`entry ${index} was acknowledged a second time; ${where}`)
     entries.set(index, payloadSeed)
   }
-  const { log, recovery } = await DurableLog.open({ directory, ...options })
+  const { log, recovery } = await DurableLog.open({ directory, keys, ...options })
   let unacknowledged = 0
   let next = Number(recovery.firstIndex)
   for await (const { index, payload } of log.read()) {

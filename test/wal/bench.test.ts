@@ -33,6 +33,7 @@ test('bench append measures each system beside the raw loops and gives ratios', 
     payloadBytes: 256,
     rounds: 1,
     seconds: 0.4,
+    log: { ledger: 'overlapped', keys: undefined },
     ...quiet,
   })
 

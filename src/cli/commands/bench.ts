@@ -11,7 +11,10 @@ import { formatFsyncReport } from '../../../bench/fsync/format.js'
 import { benchFsync } from '../../../bench/fsync/run.js'
 import { ClustorError } from '../../base/errors.js'
 import type { CommandContext } from '../context.js'
+import type { EncryptionFlags } from '../encryption-flags.js'
+import { addEncryptionFlags, nodeFlagsOf, withKeys } from '../encryption-flags.js'
 import { readBytes, readPositive, readPositives } from '../flags.js'
+import { KeyRing } from '../../log.js'
 import { formatTable } from '../tables.js'
 
 interface BenchFlags {
@@ -25,12 +28,12 @@ interface FsyncFlags extends BenchFlags {
   readonly operations: number
 }
 
-interface AppendFlags extends BenchFlags {
+interface AppendFlags extends BenchFlags, EncryptionFlags {
   readonly appenders: readonly number[]
   readonly seconds: number
 }
 
-interface ClusterFlags extends BenchFlags {
+interface ClusterFlags extends BenchFlags, EncryptionFlags {
   readonly clients: readonly number[]
   readonly seconds: number
   readonly connections: number
@@ -74,17 +77,27 @@ function addBenchAppend(bench: Command, context: CommandContext): void {
       [1, 16, 256],
     )
     .option('--seconds <count>', 'measured seconds of a load', readPositive, 1)
-  addBenchFlags(command, 3).action(async (flags: AppendFlags) => {
-    const { payload: payloadBytes, rounds, appenders, seconds } = flags
-    const report = await benchAppend({
-      ...surroundings(flags, context),
-      payloadBytes,
-      rounds,
-      appenders,
-      seconds,
-    })
-    print(report, formatAppendReport, flags, context)
+  addEncryptionFlags(addBenchFlags(command, 3)).action(async (flags: AppendFlags) => {
+    await withKeys(flags, (keysFile) => runBenchAppend(flags, keysFile, context))
   })
+}
+
+async function runBenchAppend(
+  flags: AppendFlags,
+  keysFile: string | null,
+  context: CommandContext,
+): Promise<void> {
+  const { payload: payloadBytes, rounds, appenders, seconds, ledger } = flags
+  using keys = keysFile === null ? undefined : KeyRing.fromFile(keysFile)
+  const report = await benchAppend({
+    ...surroundings(flags, context),
+    payloadBytes,
+    rounds,
+    appenders,
+    seconds,
+    log: { ledger, keys },
+  })
+  print(report, formatAppendReport, flags, context)
 }
 
 function addBenchCluster(bench: Command, context: CommandContext): void {
@@ -109,12 +122,16 @@ function addBenchCluster(bench: Command, context: CommandContext): void {
         'etcd',
       ]),
     )
-  addBenchFlags(command, 3).action(async (flags: ClusterFlags) => {
-    await runBenchCluster(flags, context)
+  addEncryptionFlags(addBenchFlags(command, 3)).action(async (flags: ClusterFlags) => {
+    await withKeys(flags, (keysFile) => runBenchCluster(flags, keysFile, context))
   })
 }
 
-async function runBenchCluster(flags: ClusterFlags, context: CommandContext): Promise<void> {
+async function runBenchCluster(
+  flags: ClusterFlags,
+  keysFile: string | null,
+  context: CommandContext,
+): Promise<void> {
   const missing = flags.against === 'etcd' ? await whatIsMissing() : null
   if (missing !== null) {
     throw new ClustorError('ERR_INVALID_ARGUMENT', `--against etcd is not possible: ${missing}`)
@@ -127,7 +144,7 @@ async function runBenchCluster(flags: ClusterFlags, context: CommandContext): Pr
     clients,
     seconds,
     connections,
-    nodeFlags: [`--durability=${flags.durability}`],
+    nodeFlags: [`--durability=${flags.durability}`, ...nodeFlagsOf(flags, keysFile)],
     against: flags.against === undefined ? [] : [flags.against],
   })
   print(report, formatReport, flags, context)

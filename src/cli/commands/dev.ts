@@ -6,6 +6,8 @@ import { Option } from 'commander'
 import { ClustorError } from '../../base/errors.js'
 import { waitForLeader } from '../cluster-view.js'
 import type { CommandContext } from '../context.js'
+import type { EncryptionFlags } from '../encryption-flags.js'
+import { addEncryptionFlags, nodeFlagsOf, withKeys } from '../encryption-flags.js'
 import { exitCodes } from '../exit-codes.js'
 import { defaultEndpoints, readPositive } from '../flags.js'
 import { freeAddresses, wellKnownOrFreeAddresses } from '../free-ports.js'
@@ -13,7 +15,7 @@ import { LocalCluster } from '../local-cluster.js'
 import type { Output } from '../output.js'
 import { runTour, tourFile } from '../tour.js'
 
-interface DevFlags {
+interface DevFlags extends EncryptionFlags {
   readonly nodes: number
   readonly once?: true
   readonly data?: string
@@ -28,7 +30,7 @@ const readyTimeoutMs = 20_000
 
 /** `clustor dev`: a cluster of real processes on loopback. */
 export function addDev(program: Command, context: CommandContext): void {
-  program
+  const command = program
     .command('dev')
     .description('run a cluster of real processes on loopback until Ctrl-C')
     .option('--nodes <count>', 'how many nodes', readPositive, 3)
@@ -48,12 +50,21 @@ export function addDev(program: Command, context: CommandContext): void {
         .default('group'),
     )
     .option('--json', 'print JSON')
-    .action(async (flags: DevFlags) => {
-      await dev(flags, context)
-    })
+  addEncryptionFlags(command).action(async (flags: DevFlags) => {
+    if (flags.aead && flags.data !== undefined) {
+      const message = '--aead forgets its keys at the end; data that stays needs --keys FILE'
+      throw new ClustorError('ERR_INVALID_ARGUMENT', message)
+    }
+    await withKeys(flags, (keysFile) => dev({ ...flags, keysFile }, context))
+  })
 }
 
-async function dev(flags: DevFlags, context: CommandContext): Promise<void> {
+/** Flags, and the key file that they lead to. */
+interface DevSettings extends DevFlags {
+  readonly keysFile: string | null
+}
+
+async function dev(flags: DevSettings, context: CommandContext): Promise<void> {
   if (flags.once && flags.nodes < 3) {
     const message = 'the tour kills the leader and needs --nodes 3 or more'
     throw new ClustorError('ERR_INVALID_ARGUMENT', message)
@@ -91,7 +102,7 @@ async function dev(flags: DevFlags, context: CommandContext): Promise<void> {
 async function createCluster(
   directory: string,
   keep: boolean,
-  flags: DevFlags,
+  flags: DevSettings,
   { output }: CommandContext,
   failure: AbortController,
   remarks: NodeRemarks,
@@ -104,6 +115,7 @@ async function createCluster(
     addresses,
     nodeFlags: [
       `--durability=${flags.durability}`,
+      ...nodeFlagsOf(flags, flags.keysFile),
       ...(await placeFlags(flags, directory, output)),
     ],
     ephemeral: !keep,
