@@ -17,6 +17,8 @@ export interface ReachedNode {
   readonly durableIndex: number
   readonly commitIndex: number
   readonly appliedIndex: number
+  /** Sentences: why it does not lead, why it stopped, that it waits for its disk. */
+  readonly why: readonly string[]
   /** Everything that the node said. */
   readonly details: unknown
 }
@@ -121,7 +123,7 @@ function readNode(endpoint: string, partition: string, status: unknown): Reached
     ? (partitions as unknown[]).find((row) => isRecord(row) && row.partition === partition)
     : undefined
   if (typeof node !== 'string' || !isRecord(details)) throw unknownPartition(endpoint, partition)
-  const { role, leader } = details
+  const { role, leader, why } = details
   const index = (name: string): number => {
     const value = details[name]
     if (typeof value === 'number') return value
@@ -138,6 +140,7 @@ function readNode(endpoint: string, partition: string, status: unknown): Reached
     durableIndex: index('durableIndex'),
     commitIndex: index('commitIndex'),
     appliedIndex: index('appliedIndex'),
+    why: Array.isArray(why) ? why.map(String) : [],
     details,
   }
 }

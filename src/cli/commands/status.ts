@@ -57,7 +57,16 @@ function show(nodes: readonly NodeView[], flags: StatusFlags, output: Output): v
   const head = ['node', 'clients', 'role', 'term', 'leader', 'last', 'durable', 'commit', 'applied']
   const figures = ['term', 'last', 'durable', 'commit', 'applied']
   output.line(formatTable(head, nodes.map(rowOf), output, figures))
+  for (const line of nodes.flatMap(remarksOf)) output.line(output.red(line))
   if (leader === null) output.line(output.red(`no node leads partition ${flags.partition}`))
+}
+
+/** What is not as it should be: a node that stopped, a disk that is full or does not answer. */
+function remarksOf(node: NodeView): string[] {
+  if (!node.reachable) return []
+  // That somebody else leads is how it should be.
+  const reasons = node.role === 'follower' && node.leader !== null ? node.why.slice(1) : node.why
+  return reasons.map((reason) => `${node.nodeId}: ${reason}`)
 }
 
 const isReady = (node: NodeView): boolean => node.reachable && node.leader !== null
