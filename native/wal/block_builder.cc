@@ -99,7 +99,7 @@ StatusOr<BuiltBlock> BlockBuilder::Build(const GroupPlan& plan, const BlockPlace
   header.stored_bytes = header.plaintext_bytes;
   header.previous_checksum = place.before.checksum;
   header.key_salt = place.salt;
-  if (sealer != nullptr) sealer->Prepare(&header);
+  if (sealer != nullptr) RETURN_IF_ERROR(sealer->Prepare(&header));
   const std::span<std::byte> encoded(block, kBlockHeaderBytes);
   if (place.mac != nullptr) place.mac->Stage({encoded.data() + encoded.size(), at}, place.offset);
   EncodeBlockHeader(header, encoded);

@@ -10,20 +10,29 @@ Status BlockSealer::UseKeys(Env* env, std::shared_ptr<const KeyRing> keys) {
   return Status::Ok();
 }
 
-Status BlockSealer::UseSegment(const SegmentHeader& header, uint64_t first_counter) {
+Status BlockSealer::UseSegment(const SegmentHeader& header, uint64_t seen) {
+  nonces_->UseSegment(header.segment_seq, header.IsEncrypted(), seen);
+  return KeepSegment(header);
+}
+
+Status BlockSealer::KeepSegment(const SegmentHeader& header) {
   StatusOr<std::unique_ptr<SegmentCipher>> cipher = SegmentCipher::Create(header, keys_);
   if (!cipher.ok()) return cipher.status();
   cipher_ = std::move(*cipher);
-  next_counter_ = first_counter;
   return Status::Ok();
 }
 
-void BlockSealer::Prepare(BlockHeader* header) {
+Status BlockSealer::Prepare(BlockHeader* header) {
+  const uint64_t counters = CryptoCounters(header->plaintext_bytes);
+  // W9: no counter is used before its reservation is durable.
+  if (!nonces_->Covers(counters)) {
+    return Status(StatusCode::kInternal, "a block was to be sealed with counters not reserved");
+  }
   header->flags |= kBlockFlagEncrypted;
   header->stored_bytes = header->plaintext_bytes + kGcmTagBytes;
-  header->first_crypto_counter = next_counter_;
+  header->first_crypto_counter = nonces_->Take(counters);
   header->key_salt = salt_;
-  next_counter_ += CryptoCounters(header->plaintext_bytes);
+  return Status::Ok();
 }
 
 }  // namespace clustor

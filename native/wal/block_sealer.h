@@ -11,18 +11,23 @@
 #include "crypto/key_ring.h"
 #include "os/env.h"
 #include "wal/format.h"
+#include "wal/nonce_plan.h"
 #include "wal/segment_cipher.h"
 
 namespace clustor {
 
 class BlockSealer {
  public:
+  // nonces outlives the sealer.
+  explicit BlockSealer(NoncePlan* nonces) : nonces_(nonces) {}
+
   // Draws a salt of its own for these keys; null: none. Errors: kIo.
   Status UseKeys(Env* env, std::shared_ptr<const KeyRing> keys);
-  // Blocks go into this segment from now on, from this counter on. Errors: of SegmentCipher.
-  Status UseSegment(const SegmentHeader& header, uint64_t first_counter);
+  // Blocks go into this segment from now on; counters below `seen` are in blocks that are there.
+  // Errors: of SegmentCipher.
+  Status UseSegment(const SegmentHeader& header, uint64_t seen);
   // The same segment and counters with the new keys.
-  Status KeepSegment(const SegmentHeader& header) { return UseSegment(header, next_counter_); }
+  Status KeepSegment(const SegmentHeader& header);
   // No more blocks go into it.
   void LeaveSegment() { cipher_.reset(); }
   void ForgetKeys() { keys_.reset(); }
@@ -31,8 +36,9 @@ class BlockSealer {
   bool is_on() const { return cipher_ != nullptr; }
 
   // Makes the header of a block with plaintext_bytes that of an encrypted one, and uses up its
-  // counters: they are never given again, whatever becomes of the block.
-  void Prepare(BlockHeader* header);
+  // counters: they are never given again, whatever becomes of the block. Errors: kInternal when
+  // they are not reserved; then nothing may be sealed.
+  Status Prepare(BlockHeader* header);
   // See SegmentCipher::Seal.
   Status Seal(const BlockHeader& header, std::span<const std::byte> encoded,
               std::span<std::byte> frames, std::byte* tag) {
@@ -40,10 +46,10 @@ class BlockSealer {
   }
 
  private:
+  NoncePlan* const nonces_;
   std::shared_ptr<const KeyRing> keys_;
   KeySalt salt_{};
   std::unique_ptr<SegmentCipher> cipher_;
-  uint64_t next_counter_ = 0;
 };
 
 }  // namespace clustor

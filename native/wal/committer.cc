@@ -63,6 +63,7 @@ Committer::Committer(Env* env, LogPaths paths, const LogOptions& options, Segmen
       spares_(env, paths, SpareLimitsOf(options), {pattern.cipher, pattern.dek_epoch}),
       ledger_(env, paths, options),
       tail_(env, paths, std::move(pattern), &spares_),
+      sealer_(ledger_.nonces()),
       writer_(env, options, threads, &tail_, &ledger_, &sync_watch_) {}
 
 Status Committer::Start(CommitterStart start) {
@@ -71,11 +72,15 @@ Status Committer::Start(CommitterStart start) {
   chain_ = start.chain;
   end_segment_ = start.end_segment;
   RETURN_IF_ERROR(sealer_.UseKeys(env_, keys_.Get()));
+  ledger_.nonces()->ExpectEncryption(tail_.WillEncrypt());
   if (!tail_.HasRoom(0)) {
     RETURN_IF_ERROR(Rotate(RoomFor::kEntries));
   } else if (tail_.HasCurrentKeys()) {
     RETURN_IF_ERROR(sealer_.UseSegment(tail_.header(), start.next_counter));
+  } else {
+    ledger_.nonces()->LeaveSegment(tail_.segment_seq(), start.next_counter);
   }
+  RETURN_IF_ERROR(ReserveAhead());
   spares_.MakeHeadroom();
   NoteState();
   UpdateMaintenance();
@@ -208,12 +213,35 @@ Status Committer::Rotate(RoomFor what) {
   return Status::Ok();
 }
 
+// What an open reserves with a sync of its own. For want of space the first block tries again.
+Status Committer::ReserveAhead() {
+  ledger_.nonces()->Propose();
+  const Status reserved = ledger_.RecordNonces();
+  return reserved.IsShortage() ? Status::Ok() : reserved;
+}
+
+// W9: counters are reserved durably before a block is sealed with them. Usually they were, along
+// with an earlier proof.
+Status Committer::EnsureNonces(const GroupPlan& plan, RoomFor what) {
+  const uint64_t counters =
+      CryptoCounters(BlockBuilder::BytesMax(plan, tail_.block_alignment(), tail_.form()));
+  if (ledger_.nonces()->Covers(counters)) return Status::Ok();
+  ledger_.nonces()->ProposeFor(counters);
+  RETURN_IF_ERROR(ledger_.RecordNonces());
+  {
+    const MutexLock lock(&stats_mutex_);
+    ++stats_.nonce_late_reservations;
+  }
+  return writer_.EnsureRoom(what);
+}
+
 // Everything that may need space from the file system happens here, before a byte is written.
 Status Committer::EnsureRoom(GroupPlan* plan) {
   const RoomFor what = plan->entry_count > 0 ? RoomFor::kEntries : RoomFor::kState;
   RETURN_IF_ERROR(writer_.EnsureRoom(what));
   const uint64_t block_bytes = BlockBuilder::BytesMax(*plan, tail_.block_alignment(), tail_.form());
   if (!TailHasRoom(block_bytes, what) || !tail_.HasCurrentKeys()) RETURN_IF_ERROR(Rotate(what));
+  if (sealer_.is_on()) RETURN_IF_ERROR(EnsureNonces(*plan, what));
   // The first block of a segment repeats the hard state, so that older segments can go.
   if (tail_.IsEmpty() && !plan->hard_state) plan->hard_state = end_.hard_state;
   return Status::Ok();
@@ -397,6 +425,7 @@ Status Committer::SetKeys(std::shared_ptr<const KeyRing> keys) {
   tail_.ChangeKeys(pattern);
   plan_limits_.frame_bytes_max =
       tail_.pattern().blocks_end() - kSegmentHeaderBytes - BlockOverheadBytesMax(plan_limits_.form);
+  ledger_.nonces()->ExpectEncryption(pattern.IsEncrypted());
   spares_.SetContent({pattern.cipher, pattern.dek_epoch});
   if (tail_.HasCurrentKeys()) return sealer_.KeepSegment(tail_.header());
   sealer_.LeaveSegment();

@@ -90,6 +90,8 @@ class Committer final : public CommitTask {
   Status Confirm() REQUIRES(commit_mutex_);
   bool TailHasRoom(uint64_t block_bytes, RoomFor what) const REQUIRES(commit_mutex_);
   Status Rotate(RoomFor what) REQUIRES(commit_mutex_);
+  Status ReserveAhead() REQUIRES(commit_mutex_);
+  Status EnsureNonces(const GroupPlan& plan, RoomFor what) REQUIRES(commit_mutex_);
   void Publish(const GroupPlan& plan, const BuiltBlock& block) REQUIRES(commit_mutex_);
   void Count(const Group& group, const GroupPlan& plan, const BuiltBlock& block,
              const StageTimes& times) REQUIRES(commit_mutex_);
@@ -114,10 +116,10 @@ class Committer final : public CommitTask {
   SyncWatch sync_watch_;
 
   Mutex commit_mutex_;
-  Ledger ledger_;         // Guarded by commit_mutex_, except PrepareNext.
-  SegmentTail tail_;      // Guarded by commit_mutex_.
-  DurableWriter writer_;  // Guarded by commit_mutex_.
+  Ledger ledger_;     // Guarded by commit_mutex_, except PrepareNext.
+  SegmentTail tail_;  // Guarded by commit_mutex_.
   BlockSealer sealer_ GUARDED_BY(commit_mutex_);
+  DurableWriter writer_;  // Guarded by commit_mutex_.
   BlockBuilder builder_ GUARDED_BY(commit_mutex_);
   BuiltBlock built_ GUARDED_BY(commit_mutex_);
   LogEnd end_ GUARDED_BY(commit_mutex_);

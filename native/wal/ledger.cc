@@ -1,6 +1,8 @@
 #include "wal/ledger.h"
 
+#include <span>
 #include <utility>
+#include <vector>
 
 #include "base/planted_bug.h"
 #include "wal/poison.h"
@@ -14,6 +16,10 @@ namespace {
 constexpr uint64_t kReserveBytesMax = 64 << 10;
 // Records that EnsureRoom makes room for: entry and block, and a prefix or transition behind them.
 constexpr size_t kRoomRecords = 3;
+// Crypto counters that are reserved ahead. A write takes at most a reservation or two along; under
+// the inline setting writes of the ledger are far between.
+constexpr uint64_t kNoncesAhead = NoncePlan::kRangeMax / 2;
+constexpr uint64_t kNoncesAheadInline = 2 * NoncePlan::kRangeMax;
 
 }  // namespace
 
@@ -26,7 +32,8 @@ Ledger::Ledger(Env* env, LogPaths paths, const LogOptions& options)
       settings_{options.ledger, options.durability},
       entry_tag_(options.ledger == LedgerSetting::kInline ? LedgerTag::kEntryInline
                                                           : LedgerTag::kEntryOrdered),
-      prefix_{options.start.segment, options.start.index} {}
+      prefix_{options.start.segment, options.start.index},
+      nonces_(options.ledger == LedgerSetting::kInline ? kNoncesAheadInline : kNoncesAhead) {}
 
 LedgerRecord Ledger::Record(LedgerTag tag, uint64_t term, uint64_t index, uint64_t segment_seq) {
   return {term, index, segment_seq, static_cast<uint8_t>(tag), env_->WallClockMs()};
@@ -62,6 +69,7 @@ Status Ledger::Adopt(const LedgerScan& scan) {
   newest_entry_ = scan.newest_entry;
   recorded_settings_ = scan.settings;
   prefix_ = {scan.prefix_segment, scan.prefix_index};
+  nonces_.Adopt(scan.nonces);
   if (scan.nonzero_end > offset_) {
     RETURN_IF_ERROR(WriteZeros(file_.get(), offset_, scan.nonzero_end));
   }
@@ -73,7 +81,15 @@ Status Ledger::EnsureRoom(RoomFor what) {
   const bool spares_rest =
       what == RoomFor::kEntries && next_state_.load(std::memory_order_relaxed) != kReady;
   const uint64_t rest = spares_rest ? std::min(kReserveBytesMax, file_bytes_ / 4) : 0;
-  if (offset_ + kRoomRecords * slot_bytes_ + rest <= file_bytes_) return Status::Ok();
+  const size_t nonce_records = nonces_.IsIdle() ? 0 : NoncePlan::kTogetherMax;
+  return HasRoomFor(kRoomRecords + nonce_records, rest) ? Status::Ok() : Switch();
+}
+
+bool Ledger::HasRoomFor(uint64_t records, uint64_t rest) const {
+  return offset_ + records * slot_bytes_ + rest <= file_bytes_;
+}
+
+Status Ledger::Switch() {
   StatusOr<std::unique_ptr<File>> next = TakeNext();
   Status switched = next.ok() ? SwitchTo(std::move(*next)) : next.status();
   if (switched.ok()) ++switches_;
@@ -96,6 +112,7 @@ void Ledger::AddOpening() {
                static_cast<uint64_t>(recorded_settings_->durability), 0));
   }
   Add(Record(LedgerTag::kPrefix, 0, prefix_.first_index, prefix_.first_segment));
+  for (const NonceRange& range : nonces_.Live()) Add(Record(range));
   if (newest_entry_) Add(*newest_entry_);
   if (newest_.block == 0) return;
   if (newest_is_exact_) {
@@ -126,6 +143,15 @@ Status Ledger::SwitchTo(std::unique_ptr<File> file) {
   return Status::Ok();
 }
 
+LedgerRecord Ledger::Record(const NonceRange& range) {
+  return Record(range.tag, range.first, range.count, range.segment_seq);
+}
+
+void Ledger::AddNonces() {
+  if (nonces_.IsIdle()) return;
+  for (const NonceRange& range : nonces_.Propose()) Add(Record(range));
+}
+
 void Ledger::AddEntry(LedgerTag tag, const Proof& proof) {
   pending_entry_.reset();
   if (!proof.has_entries) return;
@@ -139,6 +165,7 @@ Status Ledger::WriteProof(const Proof& proof) {
   pending_recorded_block_ = proof.block;
   AddEntry(entry_tag_, proof);
   Add(Record(LedgerTag::kBlock, proof.block, proof.last_index, proof.segment_seq));
+  AddNonces();
   return WriteAdded();
 }
 
@@ -148,6 +175,7 @@ Status Ledger::WriteClaim(const Proof& proof) {
   pending_recorded_block_ = recorded_block_;
   AddEntry(LedgerTag::kEntryOverlapped, proof);
   Add(Record(LedgerTag::kClaim, proof.block, proof.last_index, proof.segment_seq));
+  AddNonces();
   return WriteAdded();
 }
 
@@ -163,6 +191,7 @@ Status Ledger::WriteConfirmation() {
     Add(*pending_entry_);
   }
   Add(Record(LedgerTag::kBlock, newest_.block, newest_.last_index, newest_.segment_seq));
+  AddNonces();
   return WriteAdded();
 }
 
@@ -175,6 +204,10 @@ Status Ledger::Sync() {
 void Ledger::CountSynced() {
   offset_ += pending_bytes_;
   pending_bytes_ = 0;
+  if (nonces_.HasPending()) {
+    nonces_.CountSynced();
+    StartPage();
+  }
   newest_ = pending_proof_;
   newest_is_exact_ = true;
   recorded_block_ = pending_recorded_block_;
@@ -184,6 +217,7 @@ void Ledger::CountSynced() {
 }
 
 Status Ledger::Rollback() {
+  nonces_.Drop();
   RETURN_IF_ERROR(WriteZeros(file_.get(), offset_, offset_ + pending_bytes_));
   pending_bytes_ = 0;
   return file_->SyncData();
@@ -214,6 +248,33 @@ Status Ledger::WriteAlone(const LedgerRecord& record) {
   if (!synced.ok()) return Poisoned(synced);
   offset_ += pending_bytes_;
   pending_bytes_ = 0;
+  StartPage();
+  return Status::Ok();
+}
+
+Status Ledger::RecordNonces() {
+  const std::span<const NonceRange> ranges = nonces_.pending();
+  if (ranges.empty()) return Status::Ok();
+  std::vector<std::byte> bytes(ranges.size() * slot_bytes_);
+  for (size_t i = 0; i < ranges.size(); ++i) {
+    EncodeLedgerSlot(codec_, Record(ranges[i]), bytes.data() + i * slot_bytes_);
+  }
+  StartPage();
+  Status written = HasRoomFor(ranges.size(), 0) ? Status::Ok() : Switch();
+  pending_bytes_ = 0;
+  if (written.ok()) {
+    pending_bytes_ = bytes.size();
+    written = file_->WriteAt(offset_, bytes);
+  }
+  if (!written.ok()) {
+    const Status undone = Rollback();
+    return undone.ok() ? written : Poisoned(undone);
+  }
+  const Status synced = file_->SyncData();
+  if (!synced.ok()) return Poisoned(synced);
+  offset_ += pending_bytes_;
+  pending_bytes_ = 0;
+  nonces_.CountSynced();
   StartPage();
   return Status::Ok();
 }

@@ -13,6 +13,7 @@
 #include "wal/format.h"
 #include "wal/ledger_codec.h"
 #include "wal/ledger_scan.h"
+#include "wal/nonce_plan.h"
 #include "wal/options.h"
 #include "wal/paths.h"
 #include "wal/room_for.h"
@@ -72,6 +73,11 @@ class Ledger {
   void StartPage();
   // Writes and syncs a prefix record.
   Status RecordPrefix(const LogPrefix& prefix);
+  // Reservations of crypto counters. Every write above takes along what the plan proposes; they
+  // count with it, and stand on a page that no later write touches.
+  NoncePlan* nonces() { return &nonces_; }
+  // Writes and syncs what the plan has pending, on a page of its own.
+  Status RecordNonces();
   // Writes and syncs a transition record, unless the newest one says the same.
   Status RecordSettings();
 
@@ -85,12 +91,17 @@ class Ledger {
   uint64_t switches() const { return switches_; }
 
  private:
-  // Records that are written together: entry and block, or the opening of a file.
-  static constexpr size_t kRecordsTogetherMax = 4;
+  // Records that are written together: entry and block, or the opening of a file; with either,
+  // reservations of counters.
+  static constexpr size_t kRecordsTogetherMax = 4 + NoncePlan::kTogetherMax;
 
   LedgerRecord Record(LedgerTag tag, uint64_t term, uint64_t index, uint64_t segment_seq);
   void Add(const LedgerRecord& record);
   void AddEntry(LedgerTag tag, const Proof& proof);
+  LedgerRecord Record(const NonceRange& range);
+  void AddNonces();
+  bool HasRoomFor(uint64_t records, uint64_t rest) const;
+  Status Switch() EXCLUDES(next_mutex_);
   Status WriteAdded();
   Status WriteAlone(const LedgerRecord& record);
   void AddOpening();
@@ -122,6 +133,7 @@ class Ledger {
   bool entry_is_recorded_ = true;  // newest_entry_ is in the file.
   std::optional<LedgerSettings> recorded_settings_;
   LogPrefix prefix_;
+  NoncePlan nonces_;
   uint64_t switches_ = 0;
 
   // kTaken: a switch is under way and owns the file name. kFailed: EnsureRoom makes the file

@@ -97,6 +97,9 @@ void ApplyLedgerRecord(const LedgerRecord& record, LedgerScan* scan) {
     case LedgerTag::kTransition:
       scan->settings = SettingsOf(record);
       break;
+    case LedgerTag::kNonceReservation:
+      scan->nonces.Note(record.segment_seq, record.term + record.index);
+      break;
     case LedgerTag::kPrefix:
       scan->prefix_segment = std::max(scan->prefix_segment, record.segment_seq);
       scan->prefix_index = std::max(scan->prefix_index, record.index);

@@ -10,6 +10,7 @@
 #include "base/status.h"
 #include "os/env.h"
 #include "wal/format.h"
+#include "wal/nonce_plan.h"
 #include "wal/options.h"
 
 namespace clustor {
@@ -38,6 +39,7 @@ struct LedgerScan {
   std::optional<LedgerSettings> settings;  // Of the newest transition record.
   uint64_t prefix_segment = 1;             // No segment below this one belongs to the log.
   uint64_t prefix_index = 1;
+  NonceEnds nonces;  // Of reservations; what is given up stays reserved.
 };
 
 // Takes the next record, in the order of slots, into account.

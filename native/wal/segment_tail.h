@@ -41,6 +41,8 @@ class SegmentTail {
   bool HasRoom(uint64_t block_bytes) const;
   // Whether the segment is under the keys of new ones: else the next block goes to a new one.
   bool HasCurrentKeys() const { return HaveSameKeys(header_, pattern_); }
+  // Whether new segments are encrypted.
+  bool WillEncrypt() const { return pattern_.IsEncrypted(); }
   // New segments get the keys of this header.
   void ChangeKeys(const SegmentHeader& pattern);
   // Seals the tail, when its header has a mac_epoch, and makes a new segment the tail; its name is

@@ -55,8 +55,10 @@ struct LogStats {
   uint64_t rotations = 0;
   uint64_t late_spares = 0;        // Rotations that had to zero their segment themselves.
   uint64_t recycled_segments = 0;  // Removed segments that became spares.
-  uint64_t ledger_switches = 0;    // Compactions of the ledger.
-  uint64_t confirms = 0;           // Background proofs of the fast ledger settings.
+  // Reservations of crypto counters that a block had to wait for, with a sync of their own.
+  uint64_t nonce_late_reservations = 0;
+  uint64_t ledger_switches = 0;  // Compactions of the ledger.
+  uint64_t confirms = 0;         // Background proofs of the fast ledger settings.
   // How long the oldest durable block waits that the ledger does not prove by itself yet; 0: none.
   uint64_t unconfirmed_ns = 0;
   uint64_t shortages = 0;  // Groups failed by ERR_DISK_FULL and its kin.
