@@ -305,6 +305,34 @@ TEST(Salvage, OfAForgedRecordStopsBeforeIt) {
   CHECK_EQ(report->last_index, 1u);
 }
 
+// W23: a sealed segment without its trailer is never read as data.
+TEST(Salvage, OfASegmentWithoutItsTrailerStopsBeforeIt) {
+  auto ring = std::make_shared<KeyRing>();
+  std::array<std::byte, kKeyBytes> key{};
+  ring->AddMac(1, key);
+  ring->SetActive(0, 1);
+  LogFixture log;
+  log.options.keys = ring;
+  Fill(&log, 60);
+  SalvageOptions options = Options();
+  options.keys = ring;
+  LogFixture whole(log.options);
+  whole.env = log.env->Copy();
+  std::optional<SalvageReport> report = Salvage(&whole, options);
+  CHECK(report.has_value());
+  CHECK(!report->loss);
+  std::vector<std::byte> file = log.env->Bytes(log.SegmentPath(2));
+  std::fill(file.end() - 4096, file.end(), std::byte{0});
+  log.env->SetBytes(log.SegmentPath(2), file);
+
+  report = Salvage(&log, options);
+
+  CHECK(report.has_value());
+  CHECK(report->loss.has_value());
+  CHECK_EQ(report->loss->segment, 2u);
+  CHECK_EQ(report->last_index + report->stray_entries, 60u);
+}
+
 // W21: a key is needed as for an open; a block that nobody with the key wrote is damage.
 TEST(Salvage, OfAnEncryptedLogNeedsItsKey) {
   auto ring = std::make_shared<KeyRing>();

@@ -44,6 +44,7 @@ class Salvager {
   Status FindIdentity();
   Status CopyPrefix();
   Status CopySegment(uint64_t segment_seq);
+  Status CheckTrailer(const SegmentHeader& header, bool is_newest);
   Status CopyBlock(const BlockView& block);
   void Damage(uint64_t segment_seq, uint64_t offset, std::string why);
   Status MakeCopy();
@@ -177,6 +178,8 @@ Status Salvager::CopySegment(uint64_t segment_seq) {
                (end_why_.empty() ? std::string() : ": " + end_why_));
     return Status::Ok();
   }
+  RETURN_IF_ERROR(CheckTrailer(header, is_newest));
+  if (report_.loss) return Status::Ok();
   end_ = walker_.end();
   for (;;) {
     BlockView block;
@@ -194,6 +197,28 @@ Status Salvager::CopySegment(uint64_t segment_seq) {
     end_ = walker_.end();
     end_offset_ = walker_.offset();
   }
+}
+
+// A segment whose blocks are all there, but are not those that were sealed, is never read as data.
+// Of one that is damaged the trailer proves nothing: its blocks count up to the damage.
+Status Salvager::CheckTrailer(const SegmentHeader& header, bool is_newest) {
+  if (header.mac_epoch == 0) return Status::Ok();
+  ScanOptions options;
+  options.keys = options_.keys;
+  options.list_entries = false;
+  const SegmentScan scan =
+      ScanSegment({source_, &from_, &*identity_, &options, 0}, header.segment_seq);
+  if (!scan.header && IsKeyError(scan.refused)) return scan.refused;
+  if (IsKeyError(scan.read)) return scan.read;
+  if (!scan.header || !scan.read.ok() || scan.IsBroken() || scan.outcome != BlockOutcome::kEnd) {
+    return Status::Ok();
+  }
+  const bool is_sealed = !is_newest || scan.trailer != TrailerState::kNone;
+  if (is_sealed && scan.trailer != TrailerState::kValid) {
+    Damage(header.segment_seq, 0,
+           "the trailer of the segment is missing, or does not belong to its blocks");
+  }
+  return Status::Ok();
 }
 
 Status Salvager::CopyBlock(const BlockView& block) {
