@@ -16,6 +16,7 @@ enum class PlantedBug : uint8_t {
   kSkipSegmentSync,    // A block counts as durable when it was written.
   kSkipLedgerSync,     // A write completes before its proof is durable.
   kSkipBlockChecksum,  // A block is taken when its header holds.
+  kLengthChecksum,     // The checksum of a block is that of all its bytes, and so of none.
   kIgnoreLedger,       // The verdict does not ask what the ledger proves.
   kReplayRecycled,     // Whose block it is, and which one, is not asked.
   kSkipDirectorySync,  // A new segment is used before its name is durable.

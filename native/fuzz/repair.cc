@@ -64,7 +64,9 @@ void RepairBlock(std::span<std::byte> bytes) {
     RepairFrames(bytes.subspan(kBlockHeaderBytes, static_cast<size_t>(stored_bytes)));
   }
   Store32(bytes.data() + 92, Crc32c(bytes.first(92)));
-  if (whole) Store32(bytes.data() + covered, Crc32c(bytes.first(static_cast<size_t>(covered))));
+  if (whole) {
+    Store32(bytes.data() + covered, BlockChecksum(bytes.first(static_cast<size_t>(covered))));
+  }
 }
 
 void RepairSegmentHeader(std::span<std::byte> bytes) {

@@ -48,7 +48,7 @@ void RepairSealed(SegmentCipher* cipher, std::span<std::byte> block) {
   const bool sealed = cipher->Seal(header, encoded, frames, frames.data() + frames.size()).ok();
   HOLDS(sealed);
   const size_t covered = block.size() - kBlockChecksumBytes;
-  Store32(block.data() + covered, Crc32c(block.first(covered)));
+  Store32(block.data() + covered, BlockChecksum(block.first(covered)));
 }
 
 class Expansion {

@@ -46,6 +46,7 @@ std::string CrashSettings::Describe() const {
 
 CrashRun::CrashRun(const CrashSettings& settings, uint64_t seed)
     : options_(settings.Options()), random_(seed) {
+  uniform_ = random_() % 2 == 0;
   Use(std::make_unique<FaultEnv>());
 }
 
@@ -114,10 +115,11 @@ void CrashRun::Submit(Write write, LogState next) {
 void CrashRun::Append(size_t count, size_t payload_bytes_max) {
   std::vector<Entry> entries;
   for (size_t i = 0; i < count; ++i) {
-    std::string payload(static_cast<size_t>(random_() % (payload_bytes_max + 1)), 'p');
+    const size_t any_bytes = static_cast<size_t>(random_() % (payload_bytes_max + 1));
+    std::string payload(uniform_ ? payload_bytes_max : any_bytes, 'p');
     for (char& c : payload) c = static_cast<char>('a' + random_() % 26);
     // W05: payloads that end in zeros are no sign of a torn write.
-    if (random_() % 8 == 0) payload.append(700, '\0');
+    if (!uniform_ && random_() % 8 == 0) payload.append(700, '\0');
     entries.push_back({term_, static_cast<uint8_t>(random_() % 2), std::move(payload)});
   }
   LogState next = last_state();

@@ -88,6 +88,8 @@ class CrashRun {
   History history_;
   bool recording_ = true;
   uint64_t term_ = 1;
+  // Every second run writes entries of one size: blocks of the same shape at the same places.
+  bool uniform_ = false;
   size_t opened_at_ = 0;  // The state that the log was opened with.
   size_t completed_ = 0;
   size_t noted_ = 0;  // The state of the newest completion.

@@ -50,7 +50,7 @@ void Forge(LogFixture* log, uint64_t segment_seq, size_t offset,
   change(block);
   Store32(block + 92, Crc32c({block, 92}));
   const size_t covered = kBlockHeaderBytes + Load32(block + 64);
-  Store32(block + covered, Crc32c({block, covered}));
+  Store32(block + covered, BlockChecksum({block, covered}));
   log->env->SetBytes(path, std::move(bytes));
 }
 

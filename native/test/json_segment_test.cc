@@ -179,7 +179,7 @@ TEST(JsonSegment, WithForgedTextIsCorruptNotTorn) {
   frame[kFrameHeaderBytes + 2] = std::byte{'T'};
   Store32(frame + kFrameHeaderBytes + body_bytes, Crc32c({frame, kFrameHeaderBytes + body_bytes}));
   const size_t covered = kBlockHeaderBytes + Load32(block + 64);
-  Store32(block + covered, Crc32c({block, covered}));
+  Store32(block + covered, BlockChecksum({block, covered}));
   log.env->SetBytes(log.SegmentPath(1), file);
   const std::vector<std::byte> ledger = log.env->Bytes(log.LedgerPath());
 

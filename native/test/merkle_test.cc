@@ -245,7 +245,7 @@ TEST(Merkle, AForgedLeafIsCorruption) {
     std::byte* block = file.data() + 8192;
     const size_t covered = kBlockHeaderBytes + Load32(block + 64);
     block[covered - 1] ^= std::byte{1};
-    Store32(block + covered, Crc32c({block, covered}));
+    Store32(block + covered, BlockChecksum({block, covered}));
     log.env->SetBytes(log.SegmentPath(1), file);
 
     CHECK_EQ(log.log->Read(2, 2, 1).status().code(), StatusCode::kLogCorrupt);

@@ -121,7 +121,7 @@ TEST(ParallelScan, RefusesATermThatFallsBetweenSegments) {
   Store64(frame + 12, 4);
   Store32(frame + covered, Crc32c({frame, covered}));
   const size_t block_covered = kBlockHeaderBytes + Load32(block + 64);
-  Store32(block + block_covered, Crc32c({block, block_covered}));
+  Store32(block + block_covered, BlockChecksum({block, block_covered}));
   log.env->SetBytes(path, bytes);
 
   CHECK(!log.Open());

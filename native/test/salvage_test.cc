@@ -294,7 +294,7 @@ TEST(Salvage, OfAForgedRecordStopsBeforeIt) {
   const size_t covered = kFrameHeaderBytes + Load32(frame + 4);
   Store32(frame + covered, Crc32c({frame, covered}));
   const size_t block_covered = kBlockHeaderBytes + Load32(block + 64);
-  Store32(block + block_covered, Crc32c({block, block_covered}));
+  Store32(block + block_covered, BlockChecksum({block, block_covered}));
   log.env->SetBytes(log.SegmentPath(1), file);
 
   const StatusOr<SalvageReport> report = SalvageDirectory(log.env.get(), Options());
@@ -346,7 +346,7 @@ TEST(Salvage, OfAnEncryptedLogNeedsItsKey) {
   std::byte* block = file.data() + 3 * 4096;
   block[200] ^= std::byte{1};
   const size_t covered = kBlockHeaderBytes + Load32(block + 64);
-  Store32(block + covered, Crc32c({block, covered}));
+  Store32(block + covered, BlockChecksum({block, covered}));
   log.env->SetBytes(log.SegmentPath(2), file);
   CHECK_EQ(SalvageDirectory(log.env.get(), Options()).status().code(),
            StatusCode::kKeyUnknownEpoch);

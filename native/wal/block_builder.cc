@@ -108,7 +108,7 @@ StatusOr<BuiltBlock> BlockBuilder::Build(const GroupPlan& plan, const BlockPlace
     at += kBlockTagBytes;
   }
   const auto covered = static_cast<size_t>(at - block);
-  const uint32_t checksum = Crc32c({block, covered});
+  const uint32_t checksum = BlockChecksum({block, covered});
   Store32(at, checksum);
   const uint64_t unpadded = covered + kBlockChecksumBytes;
   const uint64_t padded = AlignUp(unpadded, place.alignment);

@@ -51,7 +51,7 @@ const char* CheckBlock(std::span<const std::byte> bytes, BlockView* block) {
   if (why != nullptr) return why;
   const uint64_t covered = kBlockHeaderBytes + uint64_t{block->header.stored_bytes};
   if (covered + kBlockChecksumBytes > bytes.size()) return "a block is longer than its segment";
-  block->checksum = Crc32c(bytes.first(static_cast<size_t>(covered)));
+  block->checksum = BlockChecksum(bytes.first(static_cast<size_t>(covered)));
   if (Load32(bytes.data() + covered) != block->checksum &&
       !IsPlanted(PlantedBug::kSkipBlockChecksum)) {
     return "the checksum of a block does not hold";

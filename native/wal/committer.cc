@@ -301,6 +301,7 @@ void Committer::NoteState() {
   stats_.durable_index = end_.last_index;
   stats_.durable_term = end_.last_term;
   stats_.durable_block = chain_.block;
+  stats_.durable_checksum = chain_.checksum;
   stats_.tail_segment = tail_.segment_seq();
   stats_.tail_offset = tail_.offset();
   stats_.ledger_bytes = ledger_.used_bytes();

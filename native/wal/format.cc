@@ -6,6 +6,7 @@
 
 #include "base/coding.h"
 #include "base/crc32c.h"
+#include "base/planted_bug.h"
 
 namespace clustor {
 
@@ -194,6 +195,22 @@ const char* DecodeBlockHeader(std::span<const std::byte> bytes, BlockHeader* hea
     return "the block's lengths disagree";
   }
   return nullptr;
+}
+
+uint32_t BlockChecksum(std::span<const std::byte> covered) {
+  constexpr size_t kRowBytes = 16;
+  if (IsPlanted(PlantedBug::kLengthChecksum)) return Crc32c(covered);
+  std::array<uint32_t, 4> lanes{};
+  const size_t rows_bytes = covered.size() / kRowBytes * kRowBytes;
+  Crc32cExtendLanes(&lanes, covered.first(rows_bytes));
+  if (rows_bytes < covered.size()) {
+    std::array<std::byte, kRowBytes> last{};
+    std::memcpy(last.data(), covered.data() + rows_bytes, covered.size() - rows_bytes);
+    Crc32cExtendLanes(&lanes, last);
+  }
+  std::array<std::byte, kRowBytes> values;
+  for (size_t lane = 0; lane < lanes.size(); ++lane) Store32(values.data() + 4 * lane, lanes[lane]);
+  return Crc32c(values);
 }
 
 bool IsBlockOf(const SegmentHeader& segment, const BlockHeader& header) {

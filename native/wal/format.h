@@ -129,6 +129,12 @@ const char* DecodeBlockHeader(std::span<const std::byte> bytes, BlockHeader* hea
 // Whether a header that verifies belongs to this life of the segment's file.
 bool IsBlockOf(const SegmentHeader& segment, const BlockHeader& header);
 
+// The checksum of a block, over its header and its stored bytes: CRC32C of four CRC32Cs, each over
+// every fourth 32-bit word. Header and frames end with CRC32Cs of their own, and the CRC32C of
+// bytes with their CRC32C behind them is a constant: a plain one over the whole block would tell
+// its lengths and nothing else (docs/wal-format.md, section 4).
+uint32_t BlockChecksum(std::span<const std::byte> covered);
+
 // Bytes of a block on disk, padding included.
 constexpr uint64_t BlockBytes(uint64_t stored_bytes, uint32_t alignment) {
   return (kBlockHeaderBytes + stored_bytes + kBlockChecksumBytes + alignment - 1) &

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/mutex.h"
+#include "wal/anchor.h"
 #include "wal/boot_record.h"
 #include "wal/committer.h"
 #include "wal/open.h"
@@ -92,6 +93,7 @@ Status Log::Impl::Open() {
   if (!options_.unsafe_file_system) RETURN_IF_ERROR(CheckFileSystems(env_, paths_));
   StatusOr<std::unique_ptr<FileLock>> lock = ClaimDirectories(env_, paths_);
   if (!lock.ok()) return lock.status();
+  if (options_.anchor) RETURN_IF_ERROR(CheckAnchorExists(env_, *options_.anchor, paths_));
   const StatusOr<LogIdentity> identity =
       ClaimIdentity(env_, paths_, options_.identity, &report_.created);
   if (!identity.ok()) return identity.status();

@@ -41,8 +41,10 @@ enum class LedgerCodec : uint8_t { kBinary = 0, kJson = 1 };
 // A point that the log is known to have reached, kept outside of its directory. Opening a log that
 // ends before it, or with another block in its place, is refused: somebody put back older files.
 struct LogAnchor {
-  uint64_t block = 0;
+  uint64_t block = 0;  // 0: not known.
   uint32_t checksum = 0;
+  // Entries from here on were not removed: the log must not begin later. 0: not known.
+  uint64_t first_index = 0;
 };
 
 // How far an Open has come; written by the threads that verify, read by anyone. Relaxed.

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/planted_bug.h"
+#include "wal/anchor.h"
 
 namespace clustor {
 
@@ -191,6 +192,9 @@ void Scanner::Link(const SegmentScan& segment) {
   const SegmentHeader& header = *segment.header;
   if (scan_.segments.empty()) {
     scan_.end = {header.first_block - 1, header.previous_checksum};
+    if (options_.anchor && options_.anchor->block == scan_.end.block) {
+      scan_.anchor_checksum = scan_.end.checksum;
+    }
     scan_.log.keep_lengths = options_.list_entries;
     StartReplay(header.base_index, &scan_.log);
   } else if (header.first_block != scan_.end.block + 1 ||
@@ -239,6 +243,7 @@ void Scanner::Replay(SegmentScan* segment) {
     scan_.end_position = segment->end_position;
   }
   scan_.end = segment->end;
+  if (segment->anchor_checksum) scan_.anchor_checksum = segment->anchor_checksum;
   scan_.blocks += segment->blocks;
   scan_.entry_bytes += segment->entry_bytes;
   scan_.padding_bytes += segment->padding_bytes;
@@ -327,7 +332,11 @@ StatusOr<DirectoryScan> ScanDirectory(Env* env, const LogPaths& paths, const Log
                                       const ScanOptions& options) {
   Scanner scanner(env, paths, identity, options);
   RETURN_IF_ERROR(scanner.Run());
-  return scanner.Take();
+  DirectoryScan scan = scanner.Take();
+  if (scan.verdict.ok() && options.anchor) {
+    scan.verdict = CheckAnchor(scan, *options.anchor, paths);
+  }
+  return scan;
 }
 
 }  // namespace clustor

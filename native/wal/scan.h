@@ -42,6 +42,8 @@ struct DirectoryScan {
   std::vector<uint64_t> below_prefix;
   std::optional<uint64_t> half_made;  // Newest segment, without a valid header.
 
+  std::optional<uint32_t> anchor_checksum;  // Of the block that the anchor names.
+
   uint64_t bytes_scanned = 0;
   uint64_t blocks = 0;
   uint64_t entry_bytes = 0;

@@ -78,10 +78,13 @@ Status SegmentScanner::ReadHeader(File* file) {
   } else if (decoded->segment_seq != scan_.segment_seq) {
     details.message = "the file holds another segment";
     scan_.refused = Status(StatusCode::kLogCorrupt, std::move(details));
-  } else if (decoded->partition != identity.partition || decoded->replica != identity.replica) {
+  } else if (decoded->partition != identity.partition || decoded->replica != identity.replica ||
+             decoded->incarnation != identity.incarnation) {
     details.message = details.path + " belongs to partition \"" + decoded->partition +
-                      "\", replica " + std::to_string(decoded->replica) + ", expected was \"" +
-                      identity.partition + "\", replica " + std::to_string(identity.replica);
+                      "\", replica " + std::to_string(decoded->replica) + ", incarnation " +
+                      std::to_string(decoded->incarnation) + ", expected was \"" +
+                      identity.partition + "\", replica " + std::to_string(identity.replica) +
+                      ", incarnation " + std::to_string(identity.incarnation);
     scan_.refused = Status(StatusCode::kIdentityMismatch, std::move(details));
   } else {
     scan_.header = std::move(*decoded);
@@ -161,6 +164,8 @@ const char* SegmentScanner::ApplyBlock(const BlockView& block) {
     scan_.mac->Stage(block.plaintext, block.offset);
     scan_.mac->Add(header, block.stored);
   }
+  const std::optional<LogAnchor>& anchor = context_.options->anchor;
+  if (anchor && header.number == anchor->block) scan_.anchor_checksum = block.checksum;
   scan_.before_end_proof = scan_.end_proof;
   scan_.end_proof = {header.number, header.segment_seq, scan_.log.last_index, scan_.log.last_term(),
                      header.entry_count > 0};
@@ -247,7 +252,8 @@ std::vector<SegmentScan> SegmentQueue::Take() {
 }  // namespace
 
 ScanOptions ScanOptionsOf(const LogOptions& options) {
-  return {options.verify_threads, options.recover_entries, options.progress, options.keys};
+  return {options.verify_threads, options.recover_entries, options.progress, options.keys,
+          options.anchor};
 }
 
 bool SegmentScan::IsBroken() const {

@@ -35,6 +35,7 @@ struct ScanOptions {
   bool list_entries = true;  // Keep the byte length of every entry.
   OpenProgress* progress = nullptr;
   std::shared_ptr<const KeyRing> keys;
+  std::optional<LogAnchor> anchor;
 };
 
 ScanOptions ScanOptionsOf(const LogOptions& options);
@@ -67,6 +68,7 @@ struct SegmentScan {
   Proof end_proof;             // That would prove it and the one before it, when these are
   Proof before_end_proof;      // in this segment. Term 0: of an entry in an older segment.
   std::optional<WatchedBlock> watched;
+  std::optional<uint32_t> anchor_checksum;  // Of the block that the anchor names.
 
   std::unique_ptr<SegmentMac> mac;  // Of the valid blocks; null without a mac_epoch.
   TrailerState trailer = TrailerState::kNone;

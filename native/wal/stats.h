@@ -38,7 +38,9 @@ struct LogStats {
   uint64_t last_index = 0;     // Last durable entry; 0 when none was ever written.
   uint64_t durable_index = 0;  // == last_index: entries count as there once they are durable.
   uint64_t durable_term = 0;   // Term of that entry, 0 when none is there.
-  uint64_t durable_block = 0;  // Number of the newest durable block.
+  // The newest durable block, by number and checksum: kept elsewhere, a LogAnchor.
+  uint64_t durable_block = 0;
+  uint32_t durable_checksum = 0;
   uint64_t queued_writes = 0;
   uint64_t queued_bytes = 0;
   uint64_t segments = 0;
