@@ -13,7 +13,8 @@ std::shared_ptr<const KeyRing> SeedKeys() {
     std::array<std::byte, kKeyBytes> key;
     key.fill(std::byte{0x5e});
     ring->AddDek(1, key);
-    ring->SetActive(1, 0);
+    ring->AddMac(1, key);
+    ring->SetActive(1, 1);
     return ring;
   }();
   return kKeys;

@@ -30,7 +30,8 @@ bool StandsOnDisk(const FaultEnv& env, const std::string& text) {
   const auto wanted = std::as_bytes(std::span(text));
   for (const std::string& name : env.Names()) {
     const std::vector<std::byte> bytes = env.Bytes(name);
-    if (!std::ranges::search(bytes, wanted).empty()) return true;
+    if (std::search(bytes.begin(), bytes.end(), wanted.begin(), wanted.end()) != bytes.end())
+      return true;
   }
   return false;
 }

@@ -18,7 +18,7 @@ std::array<std::byte, kKeyBytes> SomeKey() {
 }
 
 bool Holds(std::span<const std::byte> memory, KeyView key) {
-  return !std::ranges::search(memory, key).empty();
+  return std::search(memory.begin(), memory.end(), key.begin(), key.end()) != memory.end();
 }
 
 }  // namespace

@@ -65,7 +65,7 @@ bool HoldsSecret(const FaultEnv& env) {
   const auto secret = std::as_bytes(std::span(kSecret));
   return std::ranges::any_of(env.Names(), [&](const std::string& name) {
     const std::vector<std::byte> bytes = env.Bytes(name);
-    return !std::ranges::search(bytes, secret).empty();
+    return std::search(bytes.begin(), bytes.end(), secret.begin(), secret.end()) != bytes.end();
   });
 }
 

@@ -75,6 +75,11 @@ std::optional<SegmentTrailer> DecodeTrailer(std::span<const std::byte> page) {
       from[0] != std::byte{kTrailerVersion}) {
     return std::nullopt;
   }
+  // The rest of the page is zero, or the page was not written as a whole.
+  const auto rest = page.subspan(kTrailerBytes + 4);
+  if (std::any_of(rest.begin(), rest.end(), [](std::byte b) { return b != std::byte{0}; })) {
+    return std::nullopt;
+  }
   SegmentTrailer trailer;
   trailer.suite = static_cast<MacSuite>(from[1]);
   if (trailer.suite != MacSuite::kLanes && trailer.suite != MacSuite::kContent) {
