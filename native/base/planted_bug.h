@@ -22,7 +22,7 @@ enum class PlantedBug : uint8_t {
   kSkipDirectorySync,  // A new segment is used before its name is durable.
   kSkipRollback,       // A block that met a shortage stays where it was written.
   kSkipPrefixRecord,   // Segments go and the ledger does not say so.
-  kRewriteUnproven,    // Recovery writes the last block again before the one before is proven.
+  kSkipSettlingCopy,   // Recovery writes the last block in place without a copy of it.
 };
 
 #ifdef CLUSTOR_PLANTED_BUGS

@@ -14,7 +14,7 @@ struct BitFlip {
   std::string path;
   uint64_t offset = 0;
   uint8_t bit = 0;
-  uint64_t block = 0;  // The block it hits; 0: a segment header or the ledger.
+  uint64_t block = 0;  // The block it hits, the first one for a segment header; 0: the ledger.
 
   std::string Describe() const;
 };
@@ -24,8 +24,15 @@ struct BitFlip {
 std::optional<BitFlip> FlipAcknowledged(FaultEnv* image, uint64_t durable_block,
                                         std::mt19937_64* random);
 
+// The newest block that the ledger of the image proves: a block record proves its own, a claim the
+// one before it.
+uint64_t ProvenBlock(const FaultEnv& image);
+// Whether a segment whose own header verifies has the header of a block above this one.
+bool HasBlockAbove(const FaultEnv& image, uint64_t block);
+
 // Whether the files of the log are the same; those that every open writes, the boot record and the
-// write probe, apart.
+// write probe, apart. An open that finds a rewrite behind its flip goes on with the renames before
+// it judges the log: then the names may differ.
 bool SameFiles(const FaultEnv& a, const FaultEnv& b);
 
 }  // namespace clustor::test

@@ -2,7 +2,6 @@
 
 #include <utility>
 
-#include "crash_images_flip.h"
 #include "log_fixture.h"
 
 namespace clustor::test {
@@ -128,6 +127,19 @@ Judgement ImageJudge::JudgeLifeGoesOn(FaultEnv* image, Opened opened) const {
   return judgement;
 }
 
+std::optional<size_t> ImageJudge::WindowStart(const FaultEnv& image, const BitFlip& flip) const {
+  if (options_.ledger == LedgerSetting::kOrdered || flip.block != at().durable_block ||
+      ProvenBlock(image) >= flip.block || HasBlockAbove(image, flip.block)) {
+    return std::nullopt;
+  }
+  size_t state = at().completed;
+  const auto is_before = [&](const LogState& candidate) {
+    return candidate.refused_at == SIZE_MAX && candidate.block < flip.block;
+  };
+  while (state > 0 && !is_before(history_.states[state])) --state;
+  return state;
+}
+
 std::optional<Judgement> ImageJudge::JudgeRot(std::unique_ptr<FaultEnv> image,
                                               std::mt19937_64* random) const {
   const std::optional<BitFlip> flip = FlipAcknowledged(image.get(), at().durable_block, random);
@@ -144,7 +156,8 @@ std::optional<Judgement> ImageJudge::JudgeRot(std::unique_ptr<FaultEnv> image,
       return Bad(Finding::kMisjudged, flip->Describe() + ": a refused open changed something");
     }
   }
-  Opened opened = Open(image.get(), at().completed);
+  const std::optional<size_t> window = WindowStart(*before, *flip);
+  Opened opened = Open(image.get(), window.value_or(at().completed));
   if (opened.judgement.finding == Finding::kNone) return Judgement();
   const std::string why = opened.judgement.why;
   return Bad(Finding::kMisjudged, flip->Describe() + " was not noticed: " + why);

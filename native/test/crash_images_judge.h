@@ -8,6 +8,7 @@
 #include <string>
 
 #include "crash_images_disk.h"
+#include "crash_images_flip.h"
 #include "crash_images_history.h"
 #include "fault_env.h"
 #include "wal/options.h"
@@ -35,6 +36,10 @@ class ImageJudge {
   // An image as the crash left it: opened once; or with another crash during recovery; or with a
   // write and a restart afterwards. `random` decides.
   Judgement JudgeCrash(std::unique_ptr<FaultEnv> image, std::mt19937_64* random) const;
+  // An image opened once and nothing else.
+  Judgement JudgeOnce(std::unique_ptr<FaultEnv> image) const {
+    return Open(image.get(), at().completed).judgement;
+  }
   // The image with one bit flipped in what was acknowledged. Nothing when there is no such bit.
   std::optional<Judgement> JudgeRot(std::unique_ptr<FaultEnv> image, std::mt19937_64* random) const;
 
@@ -49,6 +54,10 @@ class ImageJudge {
   const CrashPoint& at() const { return history_.points[point_]; }
   // Opens and compares; the state must be no older than `from`.
   Opened Open(FaultEnv* image, size_t from) const;
+  // The fast ledger settings cannot tell rot of the very last block from a torn tail until a
+  // background record confirms it (docs/wal-format.md, section 8): from which state on the log may
+  // then go on. Nothing when the flip is not in that window.
+  std::optional<size_t> WindowStart(const FaultEnv& image, const BitFlip& flip) const;
   Judgement JudgeSecondCrash(std::unique_ptr<FaultEnv> image, std::mt19937_64* random) const;
   Judgement JudgeLifeGoesOn(FaultEnv* image, Opened opened) const;
 

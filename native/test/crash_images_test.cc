@@ -26,7 +26,7 @@ constexpr Planted kPlanted[] = {
     {PlantedBug::kSkipDirectorySync, "skip the sync of the directory at a rotation"},
     {PlantedBug::kSkipRollback, "leave a block that met a shortage"},
     {PlantedBug::kSkipPrefixRecord, "remove a prefix without a record"},
-    {PlantedBug::kRewriteUnproven, "write in place before the block before is proven"},
+    {PlantedBug::kSkipSettlingCopy, "write a block in place without a copy of it"},
 };
 
 }  // namespace

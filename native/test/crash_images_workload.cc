@@ -1,23 +1,58 @@
 #include "crash_images_workload.h"
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <utility>
 
 #include "crash_images_disk.h"
+#include "crypto/key_ring.h"
+#include "wal/rewrite.h"
 
 namespace clustor::test {
 
 namespace {
 
-constexpr const char* kNames[kWorkloads] = {
-    "first open",  "appends, one at a time", "appends, grouped",
-    "hard states", "truncateSuffix",         "truncatePrefix",
-    "rotation",    "ledger switch",          "restarts",
-    "shortage",    "crashes in recovery",    "mixed"};
+constexpr const char* kNames[kWorkloads] = {"first open",
+                                            "appends, one at a time",
+                                            "appends, grouped",
+                                            "hard states",
+                                            "truncateSuffix",
+                                            "truncatePrefix",
+                                            "rotation",
+                                            "ledger switch",
+                                            "restarts",
+                                            "shortage",
+                                            "crashes in recovery",
+                                            "rewrite",
+                                            "a bit of all",
+                                            "mixed"};
 
-// The ledger of the tests holds 442 records, two of each append.
-constexpr size_t kAppendsPerLedger = 16'384 / (2 * 37);
+// So much of the ledger is left when the workload that switches it is looked at.
+constexpr uint64_t kLedgerBytesLeft = 8 * 2 * 192;
+constexpr size_t kAppendsToSwitchMax = 600;
+
+// Errors that promise that nothing of the write is left (wal/log.h).
+bool IsRefusal(StatusCode code) {
+  return code == StatusCode::kDiskFull || code == StatusCode::kQuotaExceeded ||
+         code == StatusCode::kTooManyFiles || code == StatusCode::kTooLarge ||
+         code == StatusCode::kInvalidArgument || code == StatusCode::kClosed ||
+         code == StatusCode::kOutOfMemory;
+}
+
+std::shared_ptr<const KeyRing> KeysOf(const CrashSettings& settings, uint32_t epoch) {
+  if (!settings.encrypted && !settings.trailers) return nullptr;
+  auto ring = std::make_shared<KeyRing>();
+  for (uint8_t e = 1; e <= 2; ++e) {
+    std::array<std::byte, kKeyBytes> key;
+    key.fill(std::byte{e});
+    ring->AddDek(e, key);
+    key.fill(static_cast<std::byte>(e + 100));
+    ring->AddMac(e, key);
+  }
+  ring->SetActive(settings.encrypted ? epoch : 0, settings.trailers ? epoch : 0);
+  return ring;
+}
 
 }  // namespace
 
@@ -25,7 +60,13 @@ const char* NameOf(Workload workload) { return kNames[static_cast<size_t>(worklo
 
 CrashSettings CrashSettings::Random(std::mt19937_64* random) {
   CrashSettings settings;
-  settings.durability = (*random)() % 2 == 0 ? Durability::kStrict : Durability::kGroup;
+  settings.durability = static_cast<Durability>((*random)() % 2);
+  settings.ledger = static_cast<LedgerSetting>((*random)() % 3);
+  settings.ledger_codec = (*random)() % 4 == 0 ? LedgerCodec::kJson : LedgerCodec::kBinary;
+  settings.encoding = (*random)() % 4 == 0 ? LogEncoding::kJson : LogEncoding::kBinary;
+  settings.merkle_leaves = (*random)() % 4 == 0;
+  settings.encrypted = (*random)() % 3 == 0;
+  settings.trailers = (*random)() % 3 == 0;
   settings.block_alignment = (*random)() % 2 == 0 ? 4096 : 512;
   return settings;
 }
@@ -34,18 +75,31 @@ LogOptions CrashSettings::Options() const {
   LogOptions options = SmallOptions();
   options.verify_threads = 1;
   options.durability = durability;
+  options.ledger = ledger;
+  options.ledger_codec = ledger_codec;
+  options.encoding = encoding;
+  options.merkle_leaves = merkle_leaves;
+  options.keys = KeysOf(*this, 1);
+  options.headroom_bytes = 64 << 10;
   options.block_alignment = block_alignment;
   options.group_bytes_max = 20'000;
   return options;
 }
 
 std::string CrashSettings::Describe() const {
-  return std::string(durability == Durability::kStrict ? "strict" : "group") + ", alignment " +
-         std::to_string(block_alignment);
+  constexpr const char* kLedgers[] = {"ordered", "overlapped", "inline"};
+  std::string text = durability == Durability::kStrict ? "strict" : "group";
+  text += std::string(", ") + kLedgers[static_cast<size_t>(ledger)];
+  if (ledger_codec == LedgerCodec::kJson) text += ", json ledger";
+  if (encoding == LogEncoding::kJson) text += ", json";
+  if (merkle_leaves) text += ", leaves";
+  if (encrypted) text += ", encrypted";
+  if (trailers) text += ", trailers";
+  return text + ", alignment " + std::to_string(block_alignment);
 }
 
 CrashRun::CrashRun(const CrashSettings& settings, uint64_t seed)
-    : options_(settings.Options()), random_(seed) {
+    : options_(settings.Options()), rewrite_keys_(KeysOf(settings, 2)), random_(seed) {
   uniform_ = random_() % 2 == 0;
   Use(std::make_unique<FaultEnv>());
 }
@@ -81,7 +135,7 @@ void CrashRun::NoteCompletions() {
       completed_ = state;
     } else {
       // A refused write is gone for good; with any other failure nobody knows.
-      const bool refused = completion.status.code() != StatusCode::kLogPoisoned;
+      const bool refused = IsRefusal(completion.status.code());
       for (size_t i = noted_ + 1; refused && i <= state; ++i) {
         history_.states[i].refused_at = history_.points.size();
       }
@@ -103,6 +157,12 @@ bool CrashRun::Open() {
 void CrashRun::Close() {
   Commit();
   log_.reset();
+}
+
+const LogState& CrashRun::last_state() const {
+  size_t state = history_.states.size() - 1;
+  while (state > 0 && history_.states[state].refused_at != SIZE_MAX) --state;
+  return history_.states[state];
 }
 
 void CrashRun::Submit(Write write, LogState next) {
@@ -165,15 +225,17 @@ void CrashRun::CutPrefix() {
   first_index_min_ = first_index_max_ = log_->Stats().first_index;
 }
 
+// Not so far that the newest block is confirmed: Idle does that.
 void CrashRun::Commit() {
-  while (log_->Pump()) {
-  }
+  while (log_->Stats().queued_writes > 0) log_->Pump();
   NoteCompletions();
 }
 
 void CrashRun::Idle() {
   env_->AdvanceClock(uint64_t{options_.ledger_confirm_ms + 1} * 1'000'000);
-  Commit();
+  while (log_->Pump()) {
+  }
+  NoteCompletions();
 }
 
 void CrashRun::Step() {
@@ -195,9 +257,18 @@ void CrashRun::Fill(size_t appends, size_t payload_bytes) {
 
 void CrashRun::RunLedgerSwitch() {
   recording_ = false;
-  Fill(kAppendsPerLedger - 8 - random_() % 6, 20);
+  const uint64_t full = options_.ledger_bytes_max - kLedgerBytesLeft;
+  for (size_t i = 0; i < kAppendsToSwitchMax; ++i) {
+    if (log_->Stats().ledger_bytes > full + random_() % 1024) break;
+    Fill(1, 20);
+    // Without proofs of its own the ledger fills with confirmations.
+    if (options_.ledger == LedgerSetting::kInline) Idle();
+  }
   recording_ = true;
-  Fill(14, 20);
+  for (int i = 0; i < 24; ++i) {
+    Fill(1, 20);
+    if (random_() % 3 == 0) Idle();
+  }
 }
 
 // W5: a refused write leaves no trace, whenever the machine fails after that.
@@ -281,6 +352,34 @@ bool CrashRun::Recover() {
   return true;
 }
 
+// A rewrite under other keys, in another encoding: before the flip the old log, after it the new.
+void CrashRun::RunRewrite() {
+  Fill(6 + random_() % 4, 9'000);
+  Vote();
+  TruncateSuffix(true);
+  Commit();
+  Close();
+  LogOptions options = options_;
+  options.keys = rewrite_keys_;
+  options.merkle_leaves = random_() % 2 == 0;
+  options.encoding = random_() % 2 == 0 ? LogEncoding::kJson : LogEncoding::kBinary;
+  if (!RewriteDirectory(env_.get(), options).ok()) return;
+  if (Open()) Fill(2, 300);
+}
+
+void CrashRun::RunWhole() {
+  Fill(2, 300);
+  Vote();
+  Commit();
+  TruncateSuffix(true);
+  Fill(6, 20'000);
+  CutPrefix();
+  Idle();
+  Close();
+  if (!Open()) return;
+  Fill(2, 200);
+}
+
 void CrashRun::Run(Workload workload) {
   if (!Open()) return;
   switch (workload) {
@@ -335,6 +434,12 @@ void CrashRun::Run(Workload workload) {
     case Workload::kCrashes:
       RunCrashes();
       break;
+    case Workload::kRewrite:
+      RunRewrite();
+      break;
+    case Workload::kWhole:
+      RunWhole();
+      break;
     case Workload::kMixed:
       for (int i = 0; i < 60; ++i) Step();
       break;
@@ -342,6 +447,14 @@ void CrashRun::Run(Workload workload) {
   if (log_ == nullptr) return;
   Idle();
   Close();
+  TakePoint();
+}
+
+void CrashRun::Finish() {
+  if (log_ != nullptr) Close();
+  env_->ClearFaults();
+  // Whatever the history holds so far, this point is the last.
+  if (history_.points.size() == kPointsMax) history_.points.pop_back();
   TakePoint();
 }
 

@@ -17,6 +17,12 @@ namespace clustor::test {
 // One choice from the matrix of settings that decide what is on the disk.
 struct CrashSettings {
   Durability durability = Durability::kStrict;
+  LedgerSetting ledger = LedgerSetting::kOrdered;
+  LedgerCodec ledger_codec = LedgerCodec::kBinary;
+  LogEncoding encoding = LogEncoding::kBinary;
+  bool merkle_leaves = false;
+  bool encrypted = false;
+  bool trailers = false;
   uint32_t block_alignment = 4096;
 
   static CrashSettings Random(std::mt19937_64* random);
@@ -36,9 +42,11 @@ enum class Workload : uint8_t {
   kRestarts,
   kShortage,
   kCrashes,
+  kRewrite,
+  kWhole,
   kMixed,
 };
-inline constexpr size_t kWorkloads = 12;
+inline constexpr size_t kWorkloads = 14;
 const char* NameOf(Workload workload);
 
 // A log at work over a FaultEnv. Before every call that changes the disk a crash point is taken.
@@ -48,6 +56,10 @@ class CrashRun {
 
   // Runs the workload; a run has at most kPointsMax points. Call once.
   void Run(Workload workload);
+  // After faults: closes the log, whatever state it is in, and takes the last point without them.
+  void Finish();
+  // For faults, before Run.
+  FaultEnv* env() { return env_.get(); }
 
   const History& history() const { return history_; }
   const LogOptions& options() const { return options_; }
@@ -78,9 +90,13 @@ class CrashRun {
   void RunCrashes();
   void CrashInRecovery();
   void RunLedgerSwitch();
-  LogState& last_state() { return history_.states.back(); }
+  void RunRewrite();
+  void RunWhole();
+  // What the next write stands on: everything before it that was not refused.
+  const LogState& last_state() const;
 
   const LogOptions options_;
+  const std::shared_ptr<const KeyRing> rewrite_keys_;
   std::mt19937_64 random_;
   std::unique_ptr<FaultEnv> env_;
   Recorder recorder_;

@@ -4,6 +4,25 @@
 
 #include "tamper.h"
 
+namespace {
+
+void PrintCounts(const clustor::test::TamperResult& result) {
+  std::printf("%9s %9s %9s %10s\n", "refused", "harmless", "anchored", "undetected");
+  for (const auto& [key, row] : result.rows) {
+    const auto& [who, file, part, action] = key;
+    std::printf("%9llu %9llu %9llu %10llu  %s: %s, %s: %s\n",
+                static_cast<unsigned long long>(row.refused),
+                static_cast<unsigned long long>(row.harmless),
+                static_cast<unsigned long long>(row.anchored),
+                static_cast<unsigned long long>(row.undetected), who.c_str(), file.c_str(),
+                part.c_str(), action.c_str());
+  }
+  std::printf("%llu cases, %llu undetected\n", static_cast<unsigned long long>(result.cases),
+              static_cast<unsigned long long>(result.undetected));
+}
+
+}  // namespace
+
 int main(int argc, char** argv) {
   const bool json = argc == 2 && std::strcmp(argv[1], "--json") == 0;
   const bool markdown = argc == 2 && std::strcmp(argv[1], "--markdown") == 0;
@@ -19,8 +38,10 @@ int main(int argc, char** argv) {
     std::printf("{\"cases\":%llu,\"undetected\":%llu}\n",
                 static_cast<unsigned long long>(result.cases),
                 static_cast<unsigned long long>(result.undetected));
-  } else {
+  } else if (markdown) {
     std::printf("%s", clustor::test::TamperMarkdown(result).c_str());
+  } else {
+    PrintCounts(result);
   }
   return result.undetected == 0 ? 0 : 1;
 }

@@ -21,6 +21,8 @@ class Recovery {
 
  private:
   Status RemoveFiles();
+  Status RemovePrefix();
+  Status Remove(const std::vector<std::string>& paths);
   Status RepairTail();
   Status SettleEnd();
   bool EndIsUnacknowledged() const;
@@ -44,6 +46,7 @@ Status Recovery::Run() {
   } else {
     RETURN_IF_ERROR(committer_->ledger()->Create());
   }
+  RETURN_IF_ERROR(RemovePrefix());
   if (!scan_->segments.empty()) {
     RETURN_IF_ERROR(RepairTail());
     RETURN_IF_ERROR(SettleEnd());
@@ -60,13 +63,33 @@ Status Recovery::Run() {
 
 Status Recovery::RemoveFiles() {
   std::vector<std::string> paths = scan_->junk;
-  for (const uint64_t segment_seq : scan_->below_prefix) {
-    paths.push_back(paths_.Segment(segment_seq));
-  }
   if (scan_->half_made) paths.push_back(paths_.Segment(*scan_->half_made));
   const StatusOr<bool> has_headroom = env_->FileExists(paths_.Headroom());
   if (!has_headroom.ok()) return has_headroom.status();
   if (*has_headroom) paths.push_back(paths_.Headroom());
+  return Remove(paths);
+}
+
+// The prefix record that says so may be in the page cache alone, after a failed sync in an earlier
+// process, and no later sync would bring it to the disk. So it is written again first.
+Status Recovery::RemovePrefix() {
+  if (scan_->below_prefix.empty()) return Status::Ok();
+  const LogPrefix prefix = {scan_->ledger->prefix_segment, scan_->ledger->prefix_index};
+  const Status recorded = committer_->ledger()->RecordPrefix(prefix);
+  if (recorded.IsShortage()) {
+    // They can go at the next open as well.
+    scan_->below_prefix.clear();
+    return Status::Ok();
+  }
+  RETURN_IF_ERROR(recorded);
+  std::vector<std::string> paths;
+  for (const uint64_t segment_seq : scan_->below_prefix) {
+    paths.push_back(paths_.Segment(segment_seq));
+  }
+  return Remove(paths);
+}
+
+Status Recovery::Remove(const std::vector<std::string>& paths) {
   for (const std::string& path : paths) {
     if (!committer_->spares()->Adopt(path)) RETURN_IF_ERROR(env_->RemoveFile(path));
   }
@@ -103,11 +126,12 @@ Status Recovery::RepairTail() {
 Status Recovery::SettleEnd() {
   const uint64_t proven = scan_->ledger->proven_block;
   const bool unproven = scan_->end.block > proven && scan_->end_proof.block != 0;
-  if (unproven && scan_->before_end_proof.block > proven &&
-      !IsPlanted(PlantedBug::kRewriteUnproven)) {
+  if (unproven && scan_->before_end_proof.block > proven) {
     RETURN_IF_ERROR(Prove(scan_->before_end_proof));
   }
-  if (unproven && !EndIsUnacknowledged()) RETURN_IF_ERROR(CopyEndBlock());
+  if (unproven && !EndIsUnacknowledged() && !IsPlanted(PlantedBug::kSkipSettlingCopy)) {
+    RETURN_IF_ERROR(CopyEndBlock());
+  }
   const bool tail_is_new = scan_->end_position.segment_seq != scan_->tail_header.segment_seq ||
                            scan_->end_position.offset == kSegmentHeaderBytes;
   if (tail_is_new && (unproven || scan_->tail_offset == kSegmentHeaderBytes)) {
