@@ -37,11 +37,19 @@ function benchKeys(): KeyRing {
 
 /** The options that both the filling and the opening process use. */
 export function optionsOf({ directory, encrypted, verifyThreads }: RecoveryLog): OpenLogOptions {
-  return { directory, verifyThreads, durability: 'group', ...(encrypted ? { keys: benchKeys() } : {}) }
+  return {
+    directory,
+    verifyThreads,
+    durability: 'group',
+    ...(encrypted ? { keys: benchKeys() } : {}),
+  }
 }
 
 /** Appends batches until the log holds that many bytes of payload. */
-export async function fillLog(log: RecoveryLog, { bytes, payloadBytes, batchEntries }: Fill): Promise<void> {
+export async function fillLog(
+  log: RecoveryLog,
+  { bytes, payloadBytes, batchEntries }: Fill,
+): Promise<void> {
   const { log: durable } = await DurableLog.open({ ...optionsOf(log), ledger: 'inline' })
   const payload = new Uint8Array(payloadBytes).map((_, position) => (position * 31) & 0xff)
   const batch = Array.from({ length: batchEntries }, () => payload)

@@ -60,7 +60,8 @@ async function measure(): Promise<void> {
     }
   }
   const figures = (['cold', 'warm'] as const).map((files) => summary(files, samples))
-  if (flags.json) console.log(JSON.stringify({ benchmark: 'recovery', machine, ...fill, log, figures }))
+  if (flags.json)
+    console.log(JSON.stringify({ benchmark: 'recovery', machine, ...fill, log, figures }))
 }
 
 async function sampleOpen(log: RecoveryLog, files: Sample['files']): Promise<Sample> {
@@ -96,7 +97,8 @@ async function readAll(logDirectory: string): Promise<number> {
 /** `dd` asks the kernel to forget the cached pages of a file; nothing is written. */
 function dropFromCache(logDirectory: string): void {
   const wal = join(logDirectory, 'wal')
-  const script = 'sync; for file in "$1"/*.log; do dd of="$file" oflag=nocache conv=notrunc,fdatasync count=0 status=none; done'
+  const script =
+    'sync; for file in "$1"/*.log; do dd of="$file" oflag=nocache conv=notrunc,fdatasync count=0 status=none; done'
   const dropped = spawnSync('sh', ['-c', script, 'sh', wal], { encoding: 'utf8' })
   if (dropped.status !== 0) throw new Error(`cannot drop cached files: ${dropped.stderr}`)
 }
