@@ -94,7 +94,7 @@ void CheckCopy(LogOptions options, const std::map<std::string, PagedBytes>& file
 }
 
 void CheckSetting(LedgerSetting ledger) {
-  std::string directory = "/var/tmp/clustor-copy-XXXXXX";
+  std::string directory = "/var/tmp/clustor-copy-" + std::string(6, 'X');
   CHECK(mkdtemp(directory.data()) != nullptr);
   LogOptions options = SmallOptions();
   options.directory = directory;

@@ -272,7 +272,10 @@ void Matrix::TryLedger() {
 
 // Identity, boot record, spares, headroom, sidecars: nothing in them is part of the log.
 void Matrix::TryOtherFiles() {
-  for (const auto& [path, content] : world_.files) {
+  for (const auto& entry : world_.files) {
+    // No structured binding: clang 14 captures none in a lambda.
+    const auto& path = entry.first;
+    const auto& content = entry.second;
     const std::string name = path.substr(path.find_last_of('/') + 1);
     const bool is_log = name.starts_with("segment-") && name.ends_with(".log");
     if (is_log || name == "durability.log" || name == "LOCK") continue;
@@ -290,7 +293,9 @@ void Matrix::TryOtherFiles() {
 
 void Matrix::TryGraftedFiles(const std::string& source, const Files& other) {
   const std::string action = "graft from " + source;
-  for (const auto& [path, content] : other) {
+  for (const auto& entry : other) {
+    const auto& path = entry.first;
+    const auto& content = entry.second;
     const std::string name = path.substr(path.find_last_of('/') + 1);
     if (name == "LOCK") continue;
     const std::string file = name.substr(0, name.find_first_of("0123456789"));
