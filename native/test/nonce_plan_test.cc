@@ -181,6 +181,23 @@ TEST(NoncePlan, GoesOnBehindTheBlocksThatAreThere) {
   CHECK_EQ(plan.Take(1), 500u);
 }
 
+// W22: a ledger whose records name other segments, as damage or somebody can make it, must neither
+// push out what is reserved for the segment in use nor grow the ledgers that follow.
+TEST(NoncePlan, KeepsItsOwnReservationsWhateverOtherSegmentsTheLedgerNames) {
+  NonceEnds ends;
+  for (uint64_t segment = 1'000'000; segment < 1'000'100; ++segment) ends.Note(segment, 8192);
+  NoncePlan plan(kAhead);
+  plan.Adopt(ends);
+  plan.UseSegment(1, true, 0);
+
+  plan.ProposeFor(10);
+  plan.CountSynced();
+
+  CHECK(plan.Covers(10));
+  CHECK_EQ(plan.Live().front().segment_seq, 1u);
+  CHECK(plan.Live().size() <= 4);
+}
+
 TEST(NoncePlan, GivesUpTheRestOfASegment) {
   NoncePlan plan = Started();
   plan.Take(10);

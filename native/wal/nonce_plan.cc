@@ -6,15 +6,19 @@ namespace clustor {
 
 namespace {
 
-// The tail, the one behind it, and those before it that a switch of ledgers has not dropped yet.
-constexpr size_t kSegmentsKept = 4;
+// Segments that a new ledger file repeats: the one in use, the one behind it, and one more when the
+// number of a half-made segment is given again. Records that name others are not ours.
+constexpr size_t kSegmentsRepeated = 4;
 
 }  // namespace
 
 void NonceEnds::Note(uint64_t segment_seq, uint64_t end) {
   uint64_t& known = ends_[segment_seq];
   known = std::max(known, end);
-  if (ends_.size() > kSegmentsKept) ends_.erase(ends_.begin());
+}
+
+void NonceEnds::DropBelow(uint64_t segment_seq) {
+  ends_.erase(ends_.begin(), ends_.lower_bound(segment_seq));
 }
 
 uint64_t NonceEnds::Of(uint64_t segment_seq) const {
@@ -34,6 +38,8 @@ void NoncePlan::UseSegment(uint64_t segment_seq, bool is_encrypted, uint64_t see
   // A counter below the end of an earlier process may be under bytes that never became a block.
   next_ = std::max(adopted_.Of(segment_seq), seen);
   Abandon(segment_seq, seen, is_encrypted ? next_ : ends_.Of(segment_seq));
+  ends_.DropBelow(segment_seq);
+  adopted_.DropBelow(segment_seq);
 }
 
 uint64_t NoncePlan::Take(uint64_t count) {
@@ -94,7 +100,7 @@ void NoncePlan::Drop() {
 std::vector<NonceRange> NoncePlan::Live() const {
   std::vector<NonceRange> live;
   for (const auto& [segment_seq, end] : ends_.all()) {
-    if (segment_seq < segment_seq_) continue;
+    if (live.size() == kSegmentsRepeated) break;
     const uint64_t count = std::min(end, kRangeMax);
     live.push_back({LedgerTag::kNonceReservation, segment_seq, end - count, count});
   }

@@ -22,11 +22,12 @@ struct NonceRange {
   uint64_t count = 0;
 };
 
-// The end of what a ledger says is reserved, by segment; of the newest segments only, for the
-// others are never written again.
+// The end of what a ledger says is reserved, by segment.
 class NonceEnds {
  public:
   void Note(uint64_t segment_seq, uint64_t end);
+  // Forgets the segments before this one: they are never written again.
+  void DropBelow(uint64_t segment_seq);
   // 0 when nothing is reserved.
   uint64_t Of(uint64_t segment_seq) const;
   const std::map<uint64_t, uint64_t>& all() const { return ends_; }
