@@ -17,7 +17,7 @@ export {
   type VerifyReport,
 } from './wal/inspect.js'
 export { createKeyFile, rotateKeyFile, type KeyFileSummary } from './wal/key-file.js'
-export { KeyRing } from './wal/key-ring.js'
+export { KeyRing, type KeyRingOptions } from './wal/key-ring.js'
 export type { KeyRingKeys } from './wal/keys.js'
 export type { LogEntry } from './wal/log-reader.js'
 export type {

@@ -29,6 +29,7 @@ StatusOr<std::shared_ptr<const KeyRing>> ToKeyRing(const Napi::Value& value) {
   }
   ring->SetActive(static_cast<uint32_t>(NumberProperty(object, "activeDek", 0)),
                   static_cast<uint32_t>(NumberProperty(object, "activeMac", 0)));
+  ring->AllowPlain(object.Get("allowPlain").ToBoolean());
   return std::shared_ptr<const KeyRing>(std::move(ring));
 }
 

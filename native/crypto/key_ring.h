@@ -42,9 +42,15 @@ class KeyRing {
   void AddMac(uint32_t epoch, KeyView bytes);
   // REQUIRES: the epoch was added, or is 0.
   void SetActive(uint32_t dek_epoch, uint32_t mac_epoch);
+  // Whether a log under this ring may have segments that are not encrypted although a dek is active,
+  // or not sealed although a mac key is: those from before it had keys. Else they are refused, for
+  // whoever can write to the disk can make them.
+  void AllowPlain(bool allowed) { allows_plain_ = allowed; }
 
   uint32_t active_dek() const { return active_dek_; }
   uint32_t active_mac() const { return active_mac_; }
+  bool MustBeEncrypted() const { return active_dek_ != 0 && !allows_plain_; }
+  bool MustBeSealed() const { return active_mac_ != 0 && !allows_plain_; }
   // Nothing when the ring does not hold that epoch.
   std::optional<KeyView> Dek(uint32_t epoch) const;
   std::optional<KeyView> Mac(uint32_t epoch) const;
@@ -55,6 +61,7 @@ class KeyRing {
   Keys macs_;
   uint32_t active_dek_ = 0;
   uint32_t active_mac_ = 0;
+  bool allows_plain_ = false;
 };
 
 // The ring that a log uses at the moment. Any thread.

@@ -15,6 +15,7 @@ std::shared_ptr<const KeyRing> SeedKeys() {
     ring->AddDek(1, key);
     ring->AddMac(1, key);
     ring->SetActive(1, 1);
+    ring->AllowPlain(true);  // Inputs mix segments of all kinds.
     return ring;
   }();
   return kKeys;

@@ -226,7 +226,7 @@ TEST(Keys, GivenToAPlainLogEncryptWhatIsWrittenFromThenOn) {
   LogFixture log;
   CHECK(log.Open());
   CHECK_OK(log.Append("plain"));
-  log.options.keys = RingOf({5});
+  log.options.keys = LaterRingOf({5});
   CHECK(log.Reopen());
 
   CHECK_OK(log.Append(kSecret));
@@ -235,6 +235,27 @@ TEST(Keys, GivenToAPlainLogEncryptWhatIsWrittenFromThenOn) {
   CHECK(log.Reopen());
   CHECK_EQ(log.ReadPayload(1), std::string("plain"));
   CHECK_EQ(log.ReadPayload(2), std::string(kSecret));
+}
+
+// W21, W23: a plain segment can be made by anybody who can write to the disk.
+TEST(Keys, RefuseSegmentsThatAreNotEncryptedUnlessTheRingAllowsThem) {
+  LogFixture log;
+  CHECK(log.Open());
+  CHECK_OK(log.Append("plain"));
+
+  CHECK_EQ(log.log->SetKeys(RingOf({5})).code(), StatusCode::kLogUnprotected);
+  log.Close();
+  const std::unique_ptr<FaultEnv> before = log.env->Copy();
+  log.options.keys = RingOf({5});
+  CHECK(!log.Open());
+
+  CHECK_EQ(log.open_status.code(), StatusCode::kLogUnprotected);
+  CHECK_EQ(log.open_status.details().segment, int64_t{1});
+  CHECK(before->Bytes(log.SegmentPath(1)) == log.env->Bytes(log.SegmentPath(1)));
+  CHECK(before->Bytes(log.LedgerPath()) == log.env->Bytes(log.LedgerPath()));
+  const StatusOr<VerifyReport> report =
+      VerifyDirectory(log.env.get(), kDirectory, "", RingOf({5}));
+  CHECK_EQ(report->verdict.code(), StatusCode::kLogUnprotected);
 }
 
 // W21

@@ -19,7 +19,8 @@ inline std::array<std::byte, kKeyBytes> KeyOf(uint32_t seed) {
 }
 
 // Dek epochs, each with the key of its number; the last one is active.
-inline std::shared_ptr<const KeyRing> RingOf(std::initializer_list<uint32_t> dek_epochs) {
+inline std::shared_ptr<const KeyRing> RingOf(std::initializer_list<uint32_t> dek_epochs,
+                                             bool allows_plain = false) {
   auto ring = std::make_shared<KeyRing>();
   uint32_t active = 0;
   for (const uint32_t epoch : dek_epochs) {
@@ -27,7 +28,13 @@ inline std::shared_ptr<const KeyRing> RingOf(std::initializer_list<uint32_t> dek
     active = epoch;
   }
   ring->SetActive(active, 0);
+  ring->AllowPlain(allows_plain);
   return ring;
+}
+
+// The same, for logs that also have segments from before there were keys.
+inline std::shared_ptr<const KeyRing> LaterRingOf(std::initializer_list<uint32_t> dek_epochs) {
+  return RingOf(dek_epochs, true);
 }
 
 // The same, but new segments are not encrypted.

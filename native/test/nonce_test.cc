@@ -241,11 +241,11 @@ TEST(Nonces, ThatWereNotForeseenAreReservedWithASync) {
   // The next segment is plain by the forecast, and encrypted when it comes.
   CHECK_OK(log.log->SetKeys(ReadingRingOf({1})));
   CHECK_OK(log.Append("two"));
-  CHECK_OK(log.log->SetKeys(RingOf({1, 2})));
+  CHECK_OK(log.log->SetKeys(LaterRingOf({1, 2})));
   CHECK_OK(log.Append("three"));
 
   CHECK_EQ(log.log->Stats().nonce_late_reservations, 1u);
-  log.options.keys = RingOf({1, 2});
+  log.options.keys = LaterRingOf({1, 2});
   CHECK(log.Reopen());
   CHECK_EQ(log.ReadAll().size(), 3u);
 }

@@ -289,6 +289,8 @@ std::shared_ptr<const KeyRing> RingOf(std::vector<uint32_t> epochs) {
     ring->AddDek(epoch, key);
   }
   ring->SetActive(epochs.back(), 0);
+  // A ring of one key is given to a log that has none yet.
+  ring->AllowPlain(epochs.size() == 1);
   return ring;
 }
 

@@ -21,6 +21,15 @@ std::shared_ptr<const KeyRing> SealingRing(uint32_t dek_epoch, uint32_t mac_seed
   return ring;
 }
 
+// The same, for a log that has segments without a trailer.
+std::shared_ptr<const KeyRing> LaterSealingRing() {
+  auto ring = std::make_shared<KeyRing>();
+  ring->AddMac(1, KeyOf(9));
+  ring->SetActive(0, 1);
+  ring->AllowPlain(true);
+  return ring;
+}
+
 LogOptions SealedOptions(uint32_t dek_epoch = 0) {
   LogOptions options = SmallOptions();
   options.keys = SealingRing(dek_epoch);
@@ -176,14 +185,15 @@ TEST(SegmentSeal, FollowsTheKeysThatAreSet) {
   CHECK(log.Open());
   CHECK_OK(log.Append("without a key"));
 
-  CHECK_OK(log.log->SetKeys(SealingRing(0)));
+  CHECK_EQ(log.log->SetKeys(SealingRing(0)).code(), StatusCode::kLogUnprotected);
+  CHECK_OK(log.log->SetKeys(LaterSealingRing()));
 
   CHECK_EQ(log.Append(std::string(60'000, 'a')).code(), StatusCode::kTooLarge);
   for (int i = 0; i < 30; ++i) CHECK_OK(log.Append(std::string(3'000, 'x')));
   CHECK(TrailerOf(&log, 2).has_value());
   // The ring must keep the epoch of what is sealed.
   CHECK_EQ(log.log->SetKeys(nullptr).code(), StatusCode::kKeyUnknownEpoch);
-  log.options.keys = SealingRing(0);
+  log.options.keys = LaterSealingRing();
   CHECK(log.Reopen());
   CHECK_EQ(log.ReadAll().size(), 31u);
 }

@@ -167,8 +167,8 @@ KeyEpochs Catalog::Epochs() const {
   const MutexLock lock(&mutex_);
   KeyEpochs epochs;
   for (const SegmentSpans& segment : segments_) {
-    if (segment.dek_epoch != 0) epochs.dek.insert(segment.dek_epoch);
-    if (segment.mac_epoch != 0) epochs.mac.insert(segment.mac_epoch);
+    epochs.dek.emplace(segment.dek_epoch, segment.segment_seq);
+    epochs.mac.emplace(segment.mac_epoch, segment.segment_seq);
   }
   return epochs;
 }

@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <deque>
 #include <optional>
-#include <set>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -33,9 +33,10 @@ struct SegmentSpans {
   std::vector<BlockSpan> blocks;
 };
 
+// Epoch 0 stands for the segments without: which segment is the oldest such one, by epoch.
 struct KeyEpochs {
-  std::set<uint32_t> dek;
-  std::set<uint32_t> mac;
+  std::map<uint32_t, uint64_t> dek;
+  std::map<uint32_t, uint64_t> mac;
 };
 
 struct IndexRange {
@@ -93,7 +94,7 @@ class Catalog {
   // The whole segment. Errors: kIndexOutOfRange when the log has no such segment.
   StatusOr<SegmentPlan> PlanSegment(uint64_t segment_seq) const EXCLUDES(mutex_);
 
-  // The epochs of keys that segments need.
+  // The epochs of keys that segments need, and which of them have none.
   KeyEpochs Epochs() const EXCLUDES(mutex_);
   // The oldest segment that is not below segment_seq, 0 when there is none.
   uint64_t SegmentFrom(uint64_t segment_seq) const EXCLUDES(mutex_);

@@ -39,12 +39,19 @@ Status MissingEpoch(const char* kind, uint32_t epoch) {
                     "not active, until they are gone");
 }
 
+// The rules of SegmentCipher and SegmentMac, for all segments of the log.
 Status CheckEpochs(const KeyEpochs& epochs, const KeyRing* keys) {
-  for (const uint32_t epoch : epochs.dek) {
-    if (keys == nullptr || !keys->Dek(epoch)) return MissingEpoch("dek", epoch);
+  for (const auto& [epoch, segment_seq] : epochs.dek) {
+    if (epoch != 0 && (keys == nullptr || !keys->Dek(epoch))) return MissingEpoch("dek", epoch);
+    if (epoch == 0 && keys != nullptr && keys->MustBeEncrypted()) {
+      return Unprotected(segment_seq, "encrypted");
+    }
   }
-  for (const uint32_t epoch : epochs.mac) {
-    if (keys == nullptr || !keys->Mac(epoch)) return MissingEpoch("mac", epoch);
+  for (const auto& [epoch, segment_seq] : epochs.mac) {
+    if (epoch != 0 && (keys == nullptr || !keys->Mac(epoch))) return MissingEpoch("mac", epoch);
+    if (epoch == 0 && keys != nullptr && keys->MustBeSealed()) {
+      return Unprotected(segment_seq, "sealed");
+    }
   }
   return Status::Ok();
 }

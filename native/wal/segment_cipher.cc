@@ -40,9 +40,24 @@ Status CheckDek(const SegmentHeader& header, const KeyRing* keys) {
 
 }  // namespace
 
+Status Unprotected(uint64_t segment_seq, const char* what) {
+  StatusDetails details;
+  details.segment = static_cast<int64_t>(segment_seq);
+  details.message = "segment " + std::to_string(segment_seq) + " is not " + what +
+                    " although the key ring has an active key for that: either it is older than "
+                    "the keys, then allow plain segments, once, and rewrite the log; or somebody "
+                    "put it there. Nothing was changed.";
+  return Status(StatusCode::kLogUnprotected, std::move(details));
+}
+
 StatusOr<std::unique_ptr<SegmentCipher>> SegmentCipher::Create(
     const SegmentHeader& header, std::shared_ptr<const KeyRing> keys) {
-  if (header.cipher == kCipherNone) return std::unique_ptr<SegmentCipher>();
+  if (header.cipher == kCipherNone) {
+    if (keys != nullptr && keys->MustBeEncrypted()) {
+      return Unprotected(header.segment_seq, "encrypted");
+    }
+    return std::unique_ptr<SegmentCipher>();
+  }
   RETURN_IF_ERROR(CheckDek(header, keys.get()));
   StatusOr<Sha256> hash = Sha256::Create();
   if (!hash.ok()) return hash.status();

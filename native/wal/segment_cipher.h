@@ -21,7 +21,8 @@ class SegmentCipher {
  public:
   // For a segment with this header; null when it is not encrypted. keys may be null.
   // Errors: kKeyUnknownEpoch (no key of that epoch is there), kKeyWrong (it is another key),
-  // kCryptoUnavailable, kOutOfMemory.
+  // kLogUnprotected (it is not encrypted, and the ring demands it), kCryptoUnavailable,
+  // kOutOfMemory.
   static StatusOr<std::unique_ptr<SegmentCipher>> Create(const SegmentHeader& header,
                                                          std::shared_ptr<const KeyRing> keys);
 
@@ -65,6 +66,9 @@ constexpr uint64_t CryptoCounters(uint64_t plaintext_bytes) {
 // epochs of the ring and the check values of their keys. No ring, or no active epoch: without.
 // Errors: kKeyUnknownEpoch, kCryptoUnavailable, kOutOfMemory.
 Status ChooseKeys(const KeyRing* keys, SegmentHeader* pattern);
+
+// The refusal of a segment that lacks what the ring demands: `what` is "encrypted" or "sealed".
+Status Unprotected(uint64_t segment_seq, const char* what);
 
 // Whether segments with these headers are encrypted and sealed under the same keys.
 bool HaveSameKeys(const SegmentHeader& a, const SegmentHeader& b);

@@ -5,6 +5,7 @@
 
 #include "base/coding.h"
 #include "crypto/block_iv.h"
+#include "wal/segment_cipher.h"
 #include "wal/stored_frames.h"
 
 namespace clustor {
@@ -30,7 +31,10 @@ SegmentMac::SegmentMac(const SegmentHeader& header, HmacSha256 key, Sha256 conte
 
 StatusOr<std::unique_ptr<SegmentMac>> SegmentMac::Create(const SegmentHeader& header,
                                                          const KeyRing* keys) {
-  if (header.mac_epoch == 0) return std::unique_ptr<SegmentMac>();
+  if (header.mac_epoch == 0) {
+    if (keys != nullptr && keys->MustBeSealed()) return Unprotected(header.segment_seq, "sealed");
+    return std::unique_ptr<SegmentMac>();
+  }
   const std::optional<KeyView> key = keys == nullptr ? std::nullopt : keys->Mac(header.mac_epoch);
   if (!key) {
     return KeyFailure(StatusCode::kKeyUnknownEpoch, header, "which the key ring does not hold");

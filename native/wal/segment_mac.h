@@ -28,7 +28,7 @@ enum class TrailerState : uint8_t {
 class SegmentMac {
  public:
   // For a segment of this header, under the key of its mac_epoch. Null when that is 0. Errors:
-  // kKeyUnknownEpoch, kKeyWrong, kCryptoUnavailable, kOutOfMemory.
+  // kKeyUnknownEpoch, kKeyWrong, kLogUnprotected, kCryptoUnavailable, kOutOfMemory.
   static StatusOr<std::unique_ptr<SegmentMac>> Create(const SegmentHeader& header,
                                                       const KeyRing* keys);
 

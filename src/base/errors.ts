@@ -46,6 +46,10 @@ export const errorCodes = {
     'durable bytes were found damaged while the log was open; it takes no more writes',
   ),
   ERR_LOG_ROLLED_BACK: row(false, 'the log ends before its anchor: older files were put back'),
+  ERR_LOG_UNPROTECTED: row(
+    false,
+    'a segment is not encrypted or not sealed although the keys of the log demand it',
+  ),
   ERR_NATIVE_UNAVAILABLE: row(false, 'the native addon cannot be loaded on this platform'),
   ERR_NOT_WRITABLE: row(false, 'a directory is not writable'),
   ERR_OUT_OF_MEMORY: row(true, 'no memory for the operation; nothing was appended'),

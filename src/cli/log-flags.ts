@@ -7,6 +7,7 @@ import { findLogDirectories } from './log-directories.js'
 /** The flags of every command that looks into a data directory. */
 export interface LogFlags {
   readonly keys?: string
+  readonly allowPlain?: true
   readonly json?: true
 }
 
@@ -16,16 +17,17 @@ export const directoryArgument = 'the data directory of a node, or of one partit
 export function addLogFlags(command: Command, json: string): Command {
   return command
     .option('--keys <file>', 'key file of an encrypted log')
+    .option('--allow-plain', 'with --keys: segments from before the log had keys are no offence')
     .option('--json', `print JSON${json}`)
 }
 
-/** Runs something with the keys that a flag names, and zeroes them afterwards. */
+/** Runs something with the keys that the flags name, and zeroes them afterwards. */
 export async function withKeyFile<Result>(
-  path: string | undefined,
+  { keys: path, allowPlain }: Pick<LogFlags, 'keys' | 'allowPlain'>,
   run: (options: InspectOptions) => Promise<Result>,
 ): Promise<Result> {
   if (path === undefined) return await run({})
-  using keys = KeyRing.fromFile(path)
+  using keys = KeyRing.fromFile(path, { allowPlain })
   return await run({ keys })
 }
 

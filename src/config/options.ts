@@ -365,6 +365,11 @@ export const optionTable = {
   ),
 
   // A node
+  allowPlainSegments: switched(
+    'node',
+    false,
+    'With keysFile: logs may have segments from before they had keys; else those are refused, for anybody could have put them there.',
+  ),
   proposalBytesMax: bytes(
     'node',
     2 * MiB,

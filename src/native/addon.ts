@@ -13,6 +13,8 @@ export interface NativeKeys {
   /** 0: none. */
   readonly activeDek: number
   readonly activeMac: number
+  /** Segments without the protection that an active key gives are read; else refused. */
+  readonly allowPlain: boolean
 }
 
 /** Options of `openLog`, checked and complete (native/wal/options.h). */

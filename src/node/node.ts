@@ -319,8 +319,10 @@ export class Node {
   }
 }
 
-const keysOfFile = ({ keysFile }: NodeConfig): KeyRing | undefined =>
-  keysFile === null ? undefined : KeyRing.fromFile(keysFile)
+const keysOfFile = ({ keysFile, options }: NodeConfig): KeyRing | undefined =>
+  keysFile === null
+    ? undefined
+    : KeyRing.fromFile(keysFile, { allowPlain: options.allowPlainSegments })
 
 function readConfig(given: Omit<NodeOptions, 'onProblem' | 'keys'>): NodeConfig {
   const known = new Set<string>(settingNames)

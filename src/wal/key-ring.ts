@@ -8,6 +8,14 @@ type KeySource =
   | { readonly kind: 'held'; readonly keys: HeldKeys }
   | { readonly kind: 'provider'; readonly load: () => Promise<KeyRingKeys> }
 
+/** What a log under a ring may hold. */
+export interface KeyRingOptions {
+  /** Whether segments may lack the protection that an active key gives: those from before the log had keys. Whoever can
+   *  write to the disk can make such a segment and put it in the place of an encrypted one, so by default it is refused
+   *  with ERR_LOG_UNPROTECTED. Meant for the time until `rewriteDirectory` has protected them. Default false. */
+  readonly allowPlain?: boolean | undefined
+}
+
 let keysOf: (ring: KeyRing) => Promise<NativeKeys>
 
 /** The keys of logs. Data keys (dek) encrypt blocks, MAC keys seal segments; both come in epochs, of which one each is
@@ -18,9 +26,11 @@ let keysOf: (ring: KeyRing) => Promise<NativeKeys>
  *  JavaScript cannot zero. */
 export class KeyRing {
   #source: KeySource | null
+  readonly #allowPlain: boolean
 
-  private constructor(source: KeySource) {
+  private constructor(source: KeySource, { allowPlain = false }: KeyRingOptions) {
     this.#source = source
+    this.#allowPlain = allowPlain
   }
 
   static {
@@ -30,22 +40,22 @@ export class KeyRing {
   /** A ring of keys that the caller has; they are copied.
    *  @throws ERR_INVALID_ARGUMENT for a key that has not 32 bytes, an epoch that is no whole number from 1 to 2^32 - 1,
    *  or an active epoch without a key. */
-  static fromBytes(keys: KeyRingKeys): KeyRing {
-    return new KeyRing({ kind: 'held', keys: new HeldKeys(keys, 'KeyRing.fromBytes') })
+  static fromBytes(keys: KeyRingKeys, options: KeyRingOptions = {}): KeyRing {
+    return new KeyRing({ kind: 'held', keys: new HeldKeys(keys, 'KeyRing.fromBytes') }, options)
   }
 
   /** A ring of the keys in a file that `clustor keys create` made; the file is read at once.
    *  @throws ERR_KEY_FILE_INVALID when it is missing, unreadable or holds something else; ERR_KEY_FILE_EXPOSED when
    *  others than its owner may use it (not on Windows). */
-  static fromFile(path: string): KeyRing {
-    return new KeyRing({ kind: 'held', keys: readKeyFile(path) })
+  static fromFile(path: string, options: KeyRingOptions = {}): KeyRing {
+    return new KeyRing({ kind: 'held', keys: readKeyFile(path) }, options)
   }
 
   /** A ring that asks for its keys, for example a key management service: each time a log is opened and each time keys
    *  are rotated. Between the calls the ring holds nothing; the bytes it is given stay the caller's to zero.
    *  The log rejects with ERR_KEY_PROVIDER_FAILED (and the reason as `cause`) when the call does. */
-  static fromProvider(load: () => Promise<KeyRingKeys>): KeyRing {
-    if (typeof load === 'function') return new KeyRing({ kind: 'provider', load })
+  static fromProvider(load: () => Promise<KeyRingKeys>, options: KeyRingOptions = {}): KeyRing {
+    if (typeof load === 'function') return new KeyRing({ kind: 'provider', load }, options)
     throw new ClustorError('ERR_INVALID_ARGUMENT', 'KeyRing.fromProvider needs a function')
   }
 
@@ -61,10 +71,10 @@ export class KeyRing {
 
   async #load(): Promise<NativeKeys> {
     if (this.#source === null) throw new ClustorError('ERR_CLOSED', 'the key ring was disposed of')
-    if (this.#source.kind === 'held') return this.#source.keys.toNative()
+    if (this.#source.kind === 'held') return this.#source.keys.toNative(this.#allowPlain)
     const keys = new HeldKeys(await provided(this.#source.load), 'the answer of the key provider')
     try {
-      return keys.toNative()
+      return keys.toNative(this.#allowPlain)
     } finally {
       keys.wipe()
     }

@@ -48,7 +48,7 @@ export class HeldKeys {
   }
 
   /** A copy as the addon takes it; whoever asks for it zeroes it. */
-  toNative(): NativeKeys {
+  toNative(allowPlain: boolean): NativeKeys {
     const keys = [...this.#dek.values(), ...this.#mac.values()]
     const bytes = new Uint8Array(keys.length * keyBytes)
     for (const [position, key] of keys.entries()) bytes.set(key, position * keyBytes)
@@ -58,6 +58,7 @@ export class HeldKeys {
       bytes,
       activeDek: this.activeDek,
       activeMac: this.activeMac,
+      allowPlain,
     }
   }
 

@@ -28,10 +28,13 @@ test('W21: reencrypt brings a plain log under keys and a log under new keys, so 
     createKeyFile(file)
     await write(data, undefined)
 
-    const first = await clustor(['log', 'reencrypt', data, '--keys', file])
+    const refused = await clustor(['log', 'reencrypt', data, '--keys', file])
+    const first = await clustor(['log', 'reencrypt', data, '--keys', file, '--allow-plain'])
     rotateKeyFile(file)
     const second = await clustor(['log', 'reencrypt', data, '--keys', file, '--json'])
 
+    t.is(refused.code, 1)
+    t.regex(refused.stderr, /ERR_LOG_UNPROTECTED/)
     t.is(first.code, 0, first.stderr)
     t.is(second.code, 0, second.stderr)
     t.like(JSON.parse(second.stdout), { firstIndex: 1, lastIndex: 30 })

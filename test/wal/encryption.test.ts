@@ -24,6 +24,7 @@ const second: KeyRingKeys = {
 const secret = 'a sentence that nobody else may read '
 
 const keys = KeyRing.fromBytes(first)
+const allowing = KeyRing.fromBytes(first, { allowPlain: true })
 
 async function open(
   t: ExecutionContext,
@@ -154,9 +155,24 @@ test('W21: a plain log goes on encrypted, and its old segments stay readable', a
   await append(plain, 10)
   await plain.close()
 
-  const log = await open(t, directory, { keys })
+  const { code, fields } = await refusal(t, { directory, keys })
+  const log = await open(t, directory, { keys: allowing })
   await append(log, 10)
 
+  t.is(code, 'ERR_LOG_UNPROTECTED')
+  t.like(fields, { segment: 1 })
+  t.is(await count(log), 20)
+})
+
+test('W21: an open plain log takes keys only from a ring that allows its old segments', async (t) => {
+  const log = await open(t, temporaryDirectory(t), {})
+  await append(log, 10)
+
+  const error = await t.throwsAsync<ClustorError>(log.rotateKeys(keys))
+  await log.rotateKeys(allowing)
+  await append(log, 10)
+
+  t.is(error.code, 'ERR_LOG_UNPROTECTED')
   t.is(await count(log), 20)
 })
 

@@ -34,7 +34,7 @@ export function addLogDump(log: Command, context: CommandContext): void {
     .option('--from <index>', 'leave out entries, and blocks of entries, below it', readPositive)
     .option('--limit <count>', 'end after so many items', readPositive)
   addLogFlags(command, ', a line for each item').action(async (path: string, flags: DumpFlags) => {
-    await withKeyFile(flags.keys, (options) => dump(path, flags, options, context))
+    await withKeyFile(flags, (options) => dump(path, flags, options, context))
   })
 }
 

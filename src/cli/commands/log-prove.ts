@@ -44,7 +44,7 @@ async function prove(
     )
   }
   const directory = await findOneLog(path)
-  const proof = await withKeyFile(flags.keys, (options) => proveEntry(directory, index, options))
+  const proof = await withKeyFile(flags, (options) => proveEntry(directory, index, options))
   output.json(proof)
   output.note(`entry ${index} is in segment ${proof.segment}, whose root is ${proof.root}`)
 }

@@ -34,7 +34,7 @@ export function addLogRepair(log: Command, context: CommandContext): void {
     .requiredOption('--out <dir>', 'where the new log goes')
     .option('--export <file>', 'also write its entries there, as NDJSON')
   addLogFlags(salvaging, '').action(async (path: string, flags: SalvageFlags) => {
-    await withKeyFile(flags.keys, (options) => salvage(path, flags, options, context))
+    await withKeyFile(flags, (options) => salvage(path, flags, options, context))
   })
   const rewriting = log
     .command('reencrypt')
@@ -51,7 +51,7 @@ export function addLogRepair(log: Command, context: CommandContext): void {
       if (flags.keys === undefined) {
         throw new ClustorError('ERR_INVALID_ARGUMENT', 'reencrypt needs --keys FILE')
       }
-      await withKeyFile(flags.keys, (options) => reencrypt(path, flags, options, context))
+      await withKeyFile(flags, (options) => reencrypt(path, flags, options, context))
     },
   )
 }

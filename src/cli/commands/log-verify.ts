@@ -31,7 +31,7 @@ export function addLogVerify(log: Command, context: CommandContext): void {
 
 async function verify(path: string, flags: LogFlags, context: CommandContext): Promise<void> {
   for (const directory of await findLogDirectories(path)) {
-    const report = await withKeyFile(flags.keys, (options) => verifyDirectory(directory, options))
+    const report = await withKeyFile(flags, (options) => verifyDirectory(directory, options))
     if (report.verdict !== null) context.exitCode = exitCodes.failed
     if (flags.json) context.output.json({ directory, ...plainReport(report) })
     else printVerdict(directory, report, context.output)
@@ -73,7 +73,7 @@ const keyCodes: readonly string[] = ['ERR_KEY_UNKNOWN_EPOCH', 'ERR_KEY_WRONG']
 async function stats(path: string, flags: LogFlags, { output }: CommandContext): Promise<void> {
   const rows: string[][] = []
   for (const directory of await findLogDirectories(path)) {
-    const found = await withKeyFile(flags.keys, (options) => statsDirectory(directory, options))
+    const found = await withKeyFile(flags, (options) => statsDirectory(directory, options))
     if (flags.json) output.json({ directory, ...found, verify: plainReport(found.verify) })
     else rows.push(statsRow(directory, found))
   }
