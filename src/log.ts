@@ -37,4 +37,4 @@ export {
 export type { ScrubReport, ScrubStatus } from './wal/scrubber.js'
 export type { OpenProgress } from './wal/open-progress.js'
 export type { Stall } from './wal/stall-watch.js'
-export type { LogIdentity, LogOptions, OpenLogOptions } from './wal/log-settings.js'
+export type { LogAnchor, LogIdentity, LogOptions, OpenLogOptions } from './wal/log-settings.js'

@@ -159,6 +159,14 @@ uint64_t NumberProperty(Napi::Object object, const char* name, uint64_t fallback
   return ToPosition(object.Get(name)).value_or(fallback);
 }
 
+std::optional<LogAnchor> ToAnchor(const Napi::Value& value) {
+  if (!value.IsObject()) return std::nullopt;
+  const Napi::Object object = value.As<Napi::Object>();
+  return LogAnchor{NumberProperty(object, "block", 0),
+                   static_cast<uint32_t>(NumberProperty(object, "checksum", 0)),
+                   NumberProperty(object, "firstIndex", 0)};
+}
+
 StatusOr<LogOptions> ToLogOptions(Napi::Object object) {
   LogOptions options;
   options.directory = TextProperty(object, "directory");
@@ -198,6 +206,7 @@ StatusOr<LogOptions> ToLogOptions(Napi::Object object) {
   if (!keys.ok()) return keys.status();
   options.keys = std::move(keys.value());
   options.unsafe_file_system = object.Get("unsafeFileSystem").ToBoolean();
+  options.anchor = ToAnchor(object.Get("anchor"));
   return options;
 }
 
@@ -263,8 +272,18 @@ Napi::Object FromRecovery(Napi::Env env, const RecoveryReport& report) {
   return object;
 }
 
+Napi::Object FromAnchor(Napi::Env env, const LogAnchor& anchor) {
+  Napi::Object object = Napi::Object::New(env);
+  SetCount(object, "block", anchor.block);
+  SetCount(object, "checksum", anchor.checksum);
+  SetCount(object, "firstIndex", anchor.first_index);
+  return object;
+}
+
 Napi::Object FromStats(Napi::Env env, const LogStats& stats) {
   Napi::Object object = Napi::Object::New(env);
+  const LogAnchor end = {stats.durable_block, stats.durable_checksum, stats.first_index};
+  object.Set("anchor", FromAnchor(env, end));
   SetCount(object, "firstIndex", stats.first_index);
   SetCount(object, "durableIndex", stats.durable_index);
   SetCount(object, "durableTerm", stats.durable_term);

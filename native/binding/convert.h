@@ -38,6 +38,7 @@ StatusOr<LogOptions> ToLogOptions(Napi::Object object);
 Napi::Object FromFrameRange(Napi::Env env, const FrameRange& range);
 Napi::Object FromProof(Napi::Env env, const EntryProof& proof);
 Napi::Object FromRecovery(Napi::Env env, const RecoveryReport& report);
+Napi::Object FromAnchor(Napi::Env env, const LogAnchor& anchor);
 Napi::Object FromStats(Napi::Env env, const LogStats& stats);
 Napi::Object FromVerifyReport(Napi::Env env, const VerifyReport& report);
 Napi::Object FromDumpItem(Napi::Env env, const DumpItem& item);

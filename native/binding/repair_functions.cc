@@ -28,6 +28,9 @@ Napi::Value FromRewrite(Napi::Env env, RewriteReport& report) {
   SetCount(object, "segmentsAfter", report.segments_after);
   SetCount(object, "firstSegment", report.first_segment);
   SetCount(object, "bytesWritten", report.bytes_written);
+  LogAnchor anchor = report.end;
+  anchor.first_index = report.first_index;
+  object.Set("anchor", FromAnchor(env, anchor));
   return object;
 }
 

@@ -17,6 +17,15 @@ export interface NativeKeys {
   readonly allowPlain: boolean
 }
 
+/** A block that a log is known to have reached (native/wal/options.h). */
+export interface NativeAnchor {
+  /** Number of the block, from 1 on; 0: none was written. */
+  readonly block: number
+  readonly checksum: number
+  /** The oldest index that was kept; 0: not known. */
+  readonly firstIndex: number
+}
+
 /** Options of `openLog`, checked and complete (native/wal/options.h). */
 export interface NativeLogOptions {
   readonly directory: string
@@ -46,6 +55,7 @@ export interface NativeLogOptions {
   readonly committerThreads: number
   readonly progress: NativeProgress | null
   readonly keys: NativeKeys | null
+  readonly anchor: NativeAnchor | null
 }
 
 /** How far an opening has come. */
@@ -93,6 +103,8 @@ export interface NativeHistogram {
 
 /** Counters of an open log (native/wal/stats.h). */
 export interface NativeStats {
+  /** The newest durable block. */
+  readonly anchor: NativeAnchor
   readonly firstIndex: number
   readonly durableIndex: number
   /** 0 when there is no entry. */
@@ -227,6 +239,8 @@ export interface NativeRewriteReport {
   /** The oldest of the new segments. */
   readonly firstSegment: number
   readonly bytesWritten: number
+  /** The newest block: it replaces an anchor that is kept elsewhere. */
+  readonly anchor: NativeAnchor
 }
 
 /** What `salvageDirectory` found and saved (native/wal/salvage.h). */
@@ -317,7 +331,7 @@ export interface NativeAddon {
 }
 
 /** Must equal kInterfaceVersion of native/binding/addon.cc. */
-const interfaceVersion = 1
+const interfaceVersion = 2
 
 let loaded: NativeAddon | null = null
 

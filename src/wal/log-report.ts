@@ -1,3 +1,4 @@
+import type { LogAnchor } from './log-settings.js'
 import type { LogIndex } from '../base/ids.js'
 import type { ClustorError } from '../base/errors.js'
 import type { ScrubStatus } from './scrubber.js'
@@ -86,5 +87,8 @@ export interface LogStatus {
   readonly quarantined: ClustorError | null
   /** Why the log takes no more writes; null while it does. */
   readonly poisoned: ClustorError | null
+  /** The newest durable block, which somebody outside of the directory can keep as the anchor of the next open; null
+   *  while there is none. */
+  readonly anchor: LogAnchor | null
   readonly stages: StageHistograms
 }

@@ -2,7 +2,7 @@ import { ClustorError } from '../base/errors.js'
 import { aliasLayer } from '../config/config-layers.js'
 import type { OptionsOf } from '../config/options.js'
 import { resolveGroup } from '../config/resolve.js'
-import type { NativeLogOptions } from '../native/addon.js'
+import type { NativeAnchor, NativeLogOptions } from '../native/addon.js'
 import { KeyRing } from './key-ring.js'
 import type { OpenProgress } from './open-progress.js'
 import type { Stall } from './stall-watch.js'
@@ -30,6 +30,9 @@ export interface OpenLogOptions extends LogOptions {
   readonly identity?: LogIdentity | undefined
   /** Encrypts and seals new segments under the active epochs, and opens those that are encrypted. */
   readonly keys?: KeyRing | undefined
+  /** The log must have reached this point; one that was put back to an earlier state is refused with
+   *  ERR_LOG_ROLLED_BACK. */
+  readonly anchor?: LogAnchor | undefined
   /** Hears how far opening has come, about ten times a second, and once when the log is open. */
   readonly onProgress?: ((progress: OpenProgress) => void) | undefined
   /** Hears that the disk has not answered for syncStallMs, once, and once that it answers again. */
@@ -37,6 +40,17 @@ export interface OpenLogOptions extends LogOptions {
   /** Hears, once, that durable bytes were found damaged: from then on the log takes no writes. The error has the code
    *  ERR_LOG_QUARANTINED and says segment, offset and indexes. */
   readonly onQuarantine?: ((error: ClustorError) => void) | undefined
+}
+
+/** A point that a log is known to have reached, to be kept outside of its directory; `stats().anchor` gives one.
+ *  Checksums chain, so one block stands for everything before it (docs/wal-format.md §8.2). */
+export interface LogAnchor {
+  /** Number of the block, at least 1. */
+  readonly block: number
+  /** Its checksum, 32 bits. */
+  readonly checksum: number
+  /** Entries from here on were not removed; absent: not known. */
+  readonly firstIndex?: number | undefined
 }
 
 /** What the owner of a log wants to hear. */
@@ -48,6 +62,7 @@ export interface LogSettings extends OptionsOf<'log'> {
   readonly walDirectory: string
   readonly identity: LogIdentity
   readonly keys: KeyRing | undefined
+  readonly anchor: NativeAnchor | null
   readonly callbacks: LogCallbacks
 }
 
@@ -61,7 +76,7 @@ const segmentOverheadBytes = 4096 + 256
  *  @throws ERR_INVALID_ARGUMENT naming the option and its bounds. */
 export function readLogSettings(options: OpenLogOptions, source: string): LogSettings {
   const { directory, walDirectory = '', identity = localIdentity, ...rest } = options
-  const { keys, onProgress, onStall, onQuarantine, ...values } = rest
+  const { keys, anchor: given, onProgress, onStall, onQuarantine, ...values } = rest
   const callbacks = { onProgress, onStall, onQuarantine }
   if (keys !== undefined && !(keys instanceof KeyRing)) {
     throw new ClustorError('ERR_INVALID_ARGUMENT', `keys in ${source} must be a KeyRing`)
@@ -70,8 +85,9 @@ export function readLogSettings(options: OpenLogOptions, source: string): LogSet
     throw new ClustorError('ERR_INVALID_ARGUMENT', `directory in ${source} must be a path`)
   }
   checkIdentity(identity, source)
+  const anchor = given === undefined ? null : checkedAnchor(given, source)
   const resolved = resolveGroup(['log'], [aliasLayer(process.env), { source, values }])
-  return { ...resolved, directory, walDirectory, identity, keys, callbacks }
+  return { ...resolved, directory, walDirectory, identity, keys, anchor, callbacks }
 }
 
 /** The most frame bytes that one write may have: it must fit into an empty segment. */
@@ -109,8 +125,21 @@ export function toNativeOptions(settings: LogSettings, details: OpenDetails): Na
     headroomBytes: Math.floor(settings.headroomBytes / 4096) * 4096,
     unsafeFileSystem: settings.unsafeFileSystem,
     committerThreads: settings.committerThreads,
+    anchor: settings.anchor,
     ...details,
   }
+}
+
+function checkedAnchor(anchor: LogAnchor, source: string): NativeAnchor {
+  const { block, checksum, firstIndex = 0 } = anchor
+  const whole = [block, checksum, firstIndex].every((value) => Number.isSafeInteger(value))
+  if (whole && block >= 1 && checksum >= 0 && checksum < 2 ** 32 && firstIndex >= 0) {
+    return { block, checksum, firstIndex }
+  }
+  throw new ClustorError(
+    'ERR_INVALID_ARGUMENT',
+    `anchor in ${source} needs the number of a block from 1 on and its checksum of 32 bits`,
+  )
 }
 
 function checkIdentity({ cluster, partition, replica }: LogIdentity, source: string): void {

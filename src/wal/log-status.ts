@@ -37,6 +37,7 @@ export function readStatus(driver: LogDriver, own: OwnCounts): LogStatus {
     scrub: driver.scrubber.status(),
     quarantined: stats.quarantine === null ? null : toClustorError(stats.quarantine),
     poisoned: stats.poison === null ? null : toClustorError(stats.poison),
+    anchor: stats.anchor.block === 0 ? null : stats.anchor,
     stages: stats.stages,
   }
 }

@@ -167,6 +167,7 @@ export class MemoryLog implements ReplicaLog {
       stalls: 0,
       scrub: { paused: true, coverageAgeMs: 0, verifiedBytes: 0, passes: 0, failures: 0 },
       quarantined: this.#quarantined,
+      anchor: null,
       poisoned: this.#poisoned,
       stages: {
         queue: noSamples,
