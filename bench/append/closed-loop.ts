@@ -1,52 +1,80 @@
-import type { AppendSystem } from './systems.js'
+import { percentile } from '../cluster/statistics.js'
+import { deviceFlushes, mainThreadCpuUs } from './counters.js'
+import type { AppendLoad, AppendSystem } from './settings.js'
 
-/** Latencies kept of one load; more are counted but not sorted. */
+/** Latencies kept of one load; the newest when there are more. */
 const latenciesMax = 2_000_000
 
-/** One load on one system. */
-export interface AppendLoad {
-  /** Appenders; each waits for its append before it sends the next. */
-  readonly appenders: number
-  readonly payloadBytes: number
-  /** Measured time; a fifth of it is added before as a warm-up. */
-  readonly seconds: number
-}
+/** Shares at which a distribution of latencies is reported. */
+export const latencyShares = [
+  0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99, 0.995, 0.999,
+] as const
 
-/** What a load measured. */
+/** What a load measured. A null is a figure that this system or machine does not have. */
 export interface AppendFigures {
+  /** Entries, not batches. */
   readonly appendsPerSecond: number
-  readonly p50Us: number
-  readonly p99Us: number
-  /** User and system time of this process, the committer threads included. */
-  readonly cpuUsPerAppend: number
+  /** Microseconds at each of `latencyShares`; of a batch as a whole. */
+  readonly latenciesUs: readonly number[]
+  readonly mainThreadCpuUsPerAppend: number | null
+  readonly cpuUsPerAppend: number | null
+  readonly syncsPerSecond: number | null
 }
 
-/** Loads a system with appenders that each wait for their answer. */
-export async function loadAppends(system: AppendSystem, load: AppendLoad): Promise<AppendFigures> {
-  const meter = new Meter(load.seconds * 1e3)
+/** The distribution at `latencyShares`. */
+export const sharesOf = (sorted: ArrayLike<number>): number[] =>
+  latencyShares.map((share) => percentile(sorted, share))
+
+/** Loads a system with appenders that each wait for their answer, for a fifth of the time as warm-up and then measured.
+ *  Ends early, with figures worth nothing, when the signal is aborted. */
+export async function loadAppends(
+  system: AppendSystem,
+  load: AppendLoad,
+  { seconds, directory, signal }: LoadTime,
+): Promise<AppendFigures> {
+  const meter = new Meter(seconds * 1e3, directory, signal)
   await Promise.all(
-    Array.from({ length: load.appenders }, (_, position) =>
-      appendUntilDone(system, payloadOf(load.payloadBytes, position), meter),
+    Array.from({ length: load.concurrency }, (_, appender) =>
+      appendUntilDone(system, payloadsOf(load, appender), appender, meter),
     ),
   )
-  return meter.figures()
+  return meter.figures(load.batch)
+}
+
+export interface LoadTime {
+  /** Measured time; a fifth of it is added before as a warm-up. */
+  readonly seconds: number
+  /** Whose device counts flushes. */
+  readonly directory: string
+  readonly signal: AbortSignal
 }
 
 async function appendUntilDone(
   system: AppendSystem,
-  payload: Uint8Array,
+  payloads: readonly Uint8Array[],
+  appender: number,
   meter: Meter,
 ): Promise<void> {
   for (let startMs = performance.now(); ;) {
-    await system.append(payload)
+    await system.append(payloads, appender)
     const endMs = performance.now()
     if (meter.isDone(startMs, endMs)) return
-    startMs = endMs
+    // A system whose calls block must not keep the turn: signals are to be heard.
+    if (endMs - meter.turnMs > turnMsMax) await meter.turn()
+    startMs = performance.now()
   }
 }
 
-function payloadOf(bytes: number, seed: number): Uint8Array {
-  return Uint8Array.from({ length: bytes }, (_, position) => (position * 31 + seed * 7) & 0xff)
+/** Longest time without a turn of the event loop, milliseconds. */
+const turnMsMax = 50
+
+function payloadsOf({ payloadBytes, batch }: AppendLoad, seed: number): Uint8Array[] {
+  return Array.from({ length: batch }, (_, entry) =>
+    Uint8Array.from(
+      { length: payloadBytes },
+      (_, position) => (position * 31 + seed * 7 + entry) & 0xff,
+    ),
+  )
 }
 
 /** Counts what ends between the warm-up and the end. */
@@ -54,42 +82,79 @@ class Meter {
   readonly #latencies = new Float64Array(latenciesMax)
   readonly #beginMs: number
   readonly #endMs: number
+  readonly #directory: string
+  readonly #signal: AbortSignal
   #count = 0
-  #lastMs = 0
-  #cpuBefore: NodeJS.CpuUsage | null = null
-  #cpu: NodeJS.CpuUsage = { user: 0, system: 0 }
+  #startedMs = 0
+  #finishedMs = 0
+  #before: Counters | null = null
+  #after: Counters | null = null
+  turnMs = performance.now()
 
-  constructor(durationMs: number) {
+  constructor(durationMs: number, directory: string, signal: AbortSignal) {
     this.#beginMs = performance.now() + durationMs / 5
     this.#endMs = this.#beginMs + durationMs
+    this.#directory = directory
+    this.#signal = signal
   }
 
-  /** Takes note of one append; true when the time is over. */
+  /** Lets the event loop take a turn. */
+  async turn(): Promise<void> {
+    this.turnMs = performance.now()
+    await new Promise(setImmediate)
+  }
+
+  /** Takes note of one append; true when the time is over. The first append after the time still counts, so that even
+   *  a disk that takes longer gives a figure. */
   isDone(startMs: number, endMs: number): boolean {
+    if (this.#signal.aborted || this.#after !== null) return true
     if (endMs < this.#beginMs) return false
-    if (this.#cpuBefore === null) {
-      this.#cpuBefore = process.cpuUsage()
+    if (this.#before === null) {
+      this.#before = countersNow(this.#directory)
+      this.#startedMs = endMs
       return false
     }
-    if (endMs >= this.#endMs) {
-      if (this.#lastMs < this.#endMs) this.#cpu = process.cpuUsage(this.#cpuBefore)
-      this.#lastMs = this.#endMs
-      return true
-    }
-    this.#latencies[this.#count % latenciesMax] = endMs - startMs
+    this.#latencies[this.#count % latenciesMax] = (endMs - startMs) * 1e3
     this.#count += 1
-    return false
+    if (endMs < this.#endMs) return false
+    this.#after = countersNow(this.#directory)
+    this.#finishedMs = endMs
+    return true
   }
 
-  figures(): AppendFigures {
+  figures(batch: number): AppendFigures {
     const sorted = this.#latencies.subarray(0, Math.min(this.#count, latenciesMax)).sort()
-    const at = (share: number): number =>
-      (sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0) * 1e3
-    return {
-      appendsPerSecond: (this.#count / (this.#endMs - this.#beginMs)) * 1e3,
-      p50Us: at(0.5),
-      p99Us: at(0.99),
-      cpuUsPerAppend: (this.#cpu.user + this.#cpu.system) / Math.max(1, this.#count),
+    const seconds = (this.#finishedMs - this.#startedMs) / 1e3
+    const appends = this.#count * batch
+    const spent = (counter: keyof Counters): number | null => {
+      const before = this.#before?.[counter] ?? null
+      const after = this.#after?.[counter] ?? null
+      return before === null || after === null ? null : after - before
     }
+    const perAppend = (cpuUs: number | null): number | null =>
+      cpuUs === null || appends === 0 ? null : cpuUs / appends
+    const flushes = spent('flushes')
+    return {
+      appendsPerSecond: appends / seconds,
+      latenciesUs: sharesOf(sorted),
+      mainThreadCpuUsPerAppend: perAppend(spent('mainThreadUs')),
+      cpuUsPerAppend: perAppend(spent('processUs')),
+      syncsPerSecond: flushes === null ? null : flushes / seconds,
+    }
+  }
+}
+
+interface Counters {
+  readonly mainThreadUs: number | null
+  readonly processUs: number | null
+  readonly flushes: number | null
+}
+
+function countersNow(directory: string): Counters {
+  const { user, system } = process.cpuUsage()
+  return {
+    mainThreadUs: mainThreadCpuUs(),
+    processUs: user + system,
+    flushes: deviceFlushes(directory),
   }
 }

@@ -1,54 +1,73 @@
 import type { ReportTable } from '../cluster/format.js'
 import { formatMachine } from '../cluster/machine.js'
-import { formatSpread, methodNames } from '../fsync/format.js'
-import type { AppendRatio, AppendReport } from './run.js'
-import type { AppendSystemName } from './systems.js'
+import { settingsOf, type AppendRatio, type AppendRow } from './rows.js'
+import type { AppendReport } from './run.js'
 
-const systemNames: Readonly<Record<AppendSystemName, string>> = {
-  strict: 'DurableLog, strict',
-  group: 'DurableLog, group',
-  'js-group-commit': 'hand-written JS group commit',
+/** A report in words and cells, for a terminal and for a page. */
+export interface FormattedAppendReport {
+  readonly notes: readonly string[]
+  readonly tables: readonly ReportTable[]
 }
 
 /** The report for people: where it was measured, then figures with units, then ratios. */
-export function formatAppendReport(report: AppendReport): {
-  readonly notes: readonly string[]
-  readonly tables: readonly ReportTable[]
-} {
-  const { payloadBytes, rounds, seconds, ledger, aead } = report.settings
-  const raw = report.raw.map(
-    ({ method, p50Us }) => `${methodNames[method]} p50 ${formatSpread(p50Us, 0)} µs`,
-  )
+export function formatAppendReport(report: AppendReport): FormattedAppendReport {
   const notes = [
     formatMachine(report.machine),
-    `durable appends of ${payloadBytes} B, ledger ${ledger}, ${aead ? 'encrypted' : 'plain'}, ${rounds} rounds of ${seconds} s; ` +
-      'the JS group commit syncs one file and neither frames nor checks anything',
-    `raw system calls, one at a time: ${raw.join('; ')}`,
+    `durable appends, rounds: ${report.rounds} of ${report.seconds} s; the JS group commit syncs one file and neither ` +
+      'frames nor checks anything',
+    ...(report.machine.fileSystem === 'tmpfs'
+      ? ['The data directory is on tmpfs, where a sync costs nothing: choose another with --dir.']
+      : []),
   ]
-  return { notes, tables: [figuresTable(report), ratiosTable(report.ratios)] }
+  return { notes, tables: [rowsTable(report.rows), ratiosTable(report.ratios)] }
 }
 
-const figuresTable = (report: AppendReport): ReportTable => ({
-  title: 'median (min..max) over the rounds',
-  head: ['system', 'appenders', 'appends/s', 'p50 µs', 'p99 µs', 'CPU µs/append'],
-  rows: report.figures.map((figures) => [
-    systemNames[figures.system],
-    String(figures.appenders),
-    formatSpread(figures.appendsPerSecond, 0),
-    formatSpread(figures.p50Us, 0),
-    formatSpread(figures.p99Us, 0),
-    formatSpread(figures.cpuUsPerAppend, 1),
+/** One name for a row, as tables and legends show it. */
+export const rowName = (row: AppendRow): string =>
+  row.ledger === null ? row.name : `${row.name} ${settingsOf(row)}`
+
+const rowsTable = (rows: readonly AppendRow[]): ReportTable => ({
+  title: 'median over the rounds',
+  head: [
+    'system',
+    'bytes',
+    'batch',
+    'appenders',
+    'appends/s',
+    'p50 µs',
+    'p99 µs',
+    'main thread µs/append',
+    'CPU µs/append',
+    'flushes/s',
+  ],
+  rows: rows.map((row) => [
+    rowName(row),
+    String(row.payloadBytes),
+    String(row.batch),
+    String(row.concurrency),
+    figure(row.appendsPerSecond, 0),
+    figure(row.p50Us, 0),
+    figure(row.p99Us, 0),
+    figure(row.mainThreadCpuUsPerAppend, 2),
+    figure(row.cpuUsPerAppend, 2),
+    figure(row.syncsPerSecond, 0),
   ]),
 })
 
 const ratiosTable = (ratios: readonly AppendRatio[]): ReportTable => ({
-  title: 'ratios, median over the rounds (p50: less is better; appends/s: more is better)',
-  head: ['system', 'against', 'appenders', 'figure', 'ratio'],
-  rows: ratios.map(({ system, against, appenders, figure, ratio }) => [
-    systemNames[system],
-    against === 'js-group-commit' ? systemNames[against] : methodNames[against],
-    String(appenders),
-    figure,
-    `${ratio.toFixed(2)} ×`,
+  title:
+    'clustor ÷ the other, median of the ratios within each round (p50: less is better; appends/s: more is better)',
+  head: ['clustor', 'against', 'bytes', 'batch', 'appenders', 'figure', 'ratio'],
+  rows: ratios.map((ratio) => [
+    ratio.settings,
+    ratio.against,
+    String(ratio.payloadBytes),
+    String(ratio.batch),
+    String(ratio.concurrency),
+    ratio.figure === 'p50Us' ? 'p50' : 'appends/s',
+    `${ratio.ratio.toFixed(2)} ×`,
   ]),
 })
+
+const figure = (value: number | null, digits: number): string =>
+  value === null ? '–' : value.toFixed(digits)

@@ -1,6 +1,7 @@
 import { open, type FileHandle } from 'node:fs/promises'
 import { fdatasync, writev } from 'node:fs'
 import { promisify } from 'node:util'
+import { GroupCommit } from './group-commit.js'
 
 const fileBytes = 64 * 1024 * 1024
 const zeroBytes = 1024 * 1024
@@ -14,10 +15,8 @@ const syncData = promisify(fdatasync)
  *  fs.writev and one fs.fdatasync on a preallocated file of zeros. No framing, no checksum, no recovery: a yardstick. */
 export class JsGroupCommit {
   readonly #file: FileHandle
+  readonly #group = new GroupCommit((payloads) => this.#commit(payloads))
   #offset = 0
-  #payloads: Uint8Array[] = []
-  #waiters: (() => void)[] = []
-  #running: Promise<void> | null = null
 
   private constructor(file: FileHandle) {
     this.#file = file
@@ -33,33 +32,14 @@ export class JsGroupCommit {
     return new JsGroupCommit(file)
   }
 
-  /** Resolves when the payload is durable. */
-  append(payload: Uint8Array): Promise<void> {
-    return new Promise((resolve) => {
-      this.#payloads.push(payload)
-      this.#waiters.push(resolve)
-      // The turn's other appends join: the group is taken in a microtask.
-      this.#running ??= Promise.resolve().then(() => this.#run())
-    })
+  /** Resolves when the payloads are durable. */
+  append(payloads: readonly Uint8Array[]): Promise<void> {
+    return this.#group.append(payloads)
   }
 
   async close(): Promise<void> {
-    await this.#running
+    await this.#group.idle()
     await this.#file.close()
-  }
-
-  async #run(): Promise<void> {
-    while (this.#payloads.length > 0) {
-      const payloads = this.#payloads
-      const waiters = this.#waiters
-      this.#payloads = []
-      this.#waiters = []
-      await this.#commit(payloads)
-      for (const resolve of waiters) resolve()
-      // Whoever was just answered may append again before the next group is taken.
-      await Promise.resolve()
-    }
-    this.#running = null
   }
 
   async #commit(payloads: readonly Uint8Array[]): Promise<void> {

@@ -1,95 +1,76 @@
 import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describeMachine, type Machine } from '../cluster/machine.js'
-import { median, spread, type Spread } from '../cluster/statistics.js'
-import { sampleFsync, type FsyncSample } from '../fsync/run.js'
-import { loadAppends, type AppendFigures } from './closed-loop.js'
+import { perSecond, rawLatenciesUs } from '../fsync/run.js'
+import { loadAppends, sharesOf, type AppendFigures } from './closed-loop.js'
+import { loadPeers, type PeerModules } from './peer-install.js'
 import {
-  appendSystems,
-  openAppendSystem,
-  type AppendLogOptions,
-  type AppendSystemName,
-} from './systems.js'
+  ratiosOf,
+  rawLoops,
+  rowsOf,
+  type AppendRatio,
+  type AppendRow,
+  type AppendSample,
+  type RawName,
+} from './rows.js'
+import {
+  loadsOf,
+  subjectsOf,
+  type AppendLoad,
+  type AppendMatrix,
+  type AppendSubject,
+} from './settings.js'
+import { openAppendSystem } from './systems.js'
 
 /** What to measure. */
 export interface AppendBench {
   /** Its disk is measured; files are made in a temporary folder inside and removed. */
   readonly directory: string
-  /** Numbers of concurrent appenders. */
-  readonly appenders: readonly number[]
-  readonly payloadBytes: number
+  readonly matrix: AppendMatrix
   readonly rounds: number
   /** Measured time of each load, after a warm-up. */
   readonly seconds: number
-  readonly log: AppendLogOptions
+  /** Where the packages of peers stay between runs. */
+  readonly peerCache: string
   readonly onProgress: (text: string) => void
   readonly signal: AbortSignal
-}
-
-/** The figures of one system under one number of appenders, over all rounds. */
-export interface AppendSystemFigures {
-  readonly system: AppendSystemName
-  readonly appenders: number
-  readonly appendsPerSecond: Spread
-  readonly p50Us: Spread
-  readonly p99Us: Spread
-  readonly cpuUsPerAppend: Spread
-}
-
-/** `DurableLog` beside a yardstick: medians of the ratios within each round. */
-export interface AppendRatio {
-  readonly system: AppendSystemName
-  readonly against: 'js-group-commit' | 'two-ordered' | 'single-preallocated'
-  readonly appenders: number
-  readonly figure: 'p50' | 'appends/s'
-  readonly ratio: number
 }
 
 /** The whole measurement, as `--json` prints it. */
 export interface AppendReport {
   readonly benchmark: 'append'
   readonly machine: Machine
-  readonly settings: {
-    readonly payloadBytes: number
-    readonly rounds: number
-    readonly seconds: number
-    readonly ledger: AppendLogOptions['ledger']
-    /** Whether blocks are encrypted and segments sealed. */
-    readonly aead: boolean
-  }
-  /** The raw loops of the same rounds, one write at a time. */
-  readonly raw: readonly { readonly method: FsyncSample['method']; readonly p50Us: Spread }[]
-  readonly figures: readonly AppendSystemFigures[]
+  readonly rounds: number
+  readonly seconds: number
+  readonly rows: readonly AppendRow[]
   readonly ratios: readonly AppendRatio[]
 }
 
-interface AppendSample extends AppendFigures {
-  readonly system: AppendSystemName
-  readonly appenders: number
-  readonly round: number
-}
+/** Durable writes of a raw loop in a round; fewer when they are large. */
+const rawOperationsMax = 1000
+const rawBytesMax = 64 * 1024 * 1024
 
-interface Samples {
-  readonly appends: AppendSample[]
-  readonly raw: FsyncSample[]
-}
-
-const rawMethods = ['single-preallocated', 'two-ordered'] as const
-
-/** Durable writes of a raw loop in a round. */
-const rawOperations = 1000
-
-/** Measures `DurableLog`, a hand-written group commit and the raw system calls in one process and in interleaved rounds:
- *  the disk drifts by tens of per cent within a minute, so only ratios of one round say something. */
+/** Measures `DurableLog`, the raw system calls and the yardsticks in one process and in interleaved rounds:
+ *  the disk drifts by tens of per cent within a minute, so only ratios of one round say something.
+ *  @throws ERR_INVALID_ARGUMENT when a peer cannot be installed; what the signal was aborted with. */
 export async function benchAppend(bench: AppendBench): Promise<AppendReport> {
+  const { against } = bench.matrix
+  const modules = await loadPeers(against, bench.peerCache, bench.onProgress, bench.signal)
   await mkdir(bench.directory, { recursive: true })
   const directory = await mkdtemp(join(bench.directory, 'clustor-bench-'))
   try {
-    const samples: Samples = { appends: [], raw: [] }
+    const samples: AppendSample[] = []
     for (let round = 0; round < bench.rounds; round++) {
-      await measureRound(round, join(directory, String(round)), bench, samples)
+      samples.push(...(await measureRound(round, directory, bench, modules)))
     }
-    return report(samples, describeMachine(directory), bench)
+    return {
+      benchmark: 'append',
+      machine: describeMachine(directory),
+      rounds: bench.rounds,
+      seconds: bench.seconds,
+      rows: rowsOf(samples),
+      ratios: ratiosOf(samples),
+    }
   } finally {
     await rm(directory, { recursive: true, force: true })
   }
@@ -99,129 +80,73 @@ async function measureRound(
   round: number,
   directory: string,
   bench: AppendBench,
-  samples: Samples,
-): Promise<void> {
-  await mkdir(directory, { recursive: true })
-  const settings = { payloadBytes: bench.payloadBytes, operations: rawOperations }
-  for (const method of rawMethods) {
-    samples.raw.push(await sampleFsync(directory, method, round, settings))
-  }
+  modules: PeerModules,
+): Promise<AppendSample[]> {
+  const samples: AppendSample[] = []
   // Every other round runs in the opposite order, so that no system always has the warm machine.
-  const systems = round % 2 === 0 ? appendSystems : appendSystems.toReversed()
-  for (const appenders of bench.appenders) {
-    for (const system of systems) {
-      bench.signal.throwIfAborted()
-      bench.onProgress(
-        `round ${round + 1} of ${bench.rounds}: ${system}, ${appenders} concurrent appenders`,
-      )
-      samples.appends.push(await measure(system, appenders, round, directory, bench))
+  const inTurn = <Item>(items: Item[]): Item[] => (round % 2 === 0 ? items : items.toReversed())
+  const announce = (name: string, { payloadBytes, concurrency, batch }: AppendLoad): void => {
+    bench.signal.throwIfAborted()
+    bench.onProgress(
+      `round ${round + 1} of ${bench.rounds}: ${name}, ${concurrency} × ${batch} × ${payloadBytes} B`,
+    )
+  }
+  for (const load of loadsOf(bench.matrix)) {
+    if (load.concurrency === 1) {
+      for (const name of inTurn(Object.keys(rawLoops) as RawName[])) {
+        announce(name, load)
+        const figures = await measureLoop(name, load, directory)
+        samples.push({ subject: { name }, load, round, figures })
+      }
+    }
+    for (const subject of inTurn(subjectsOf(bench.matrix))) {
+      announce(subject.name, load)
+      const figures = await measureSystem(subject, load, directory, bench, modules)
+      samples.push({ subject, load, round, figures })
     }
   }
-  await rm(directory, { recursive: true, force: true })
+  bench.signal.throwIfAborted()
+  return samples
 }
 
-async function measure(
-  name: AppendSystemName,
-  appenders: number,
-  round: number,
+async function measureLoop(
+  name: RawName,
+  { payloadBytes, batch }: AppendLoad,
   directory: string,
-  { payloadBytes, seconds, log }: AppendBench,
-): Promise<AppendSample> {
-  const system = await openAppendSystem(name, directory, log)
+): Promise<AppendFigures> {
+  const bytes = Math.max(1, payloadBytes * batch)
+  const operations = Math.max(10, Math.min(rawOperationsMax, Math.floor(rawBytesMax / bytes)))
+  const latencies = await rawLatenciesUs(directory, rawLoops[name], {
+    payloadBytes: bytes,
+    operations,
+  })
+  const operationsPerSecond = perSecond(latencies)
+  return {
+    appendsPerSecond: operationsPerSecond * batch,
+    latenciesUs: sharesOf(latencies),
+    mainThreadCpuUsPerAppend: null,
+    cpuUsPerAppend: null,
+    syncsPerSecond: operationsPerSecond * (name === 'raw-single' ? 1 : 2),
+  }
+}
+
+async function measureSystem(
+  subject: AppendSubject,
+  load: AppendLoad,
+  directory: string,
+  { seconds, signal }: AppendBench,
+  modules: PeerModules,
+): Promise<AppendFigures> {
+  const place = join(directory, 'system')
+  await mkdir(place)
   try {
-    const figures = await loadAppends(system, { appenders, payloadBytes, seconds })
-    return { system: name, appenders, round, ...figures }
+    const system = await openAppendSystem(subject, place, load.concurrency, modules)
+    try {
+      return await loadAppends(system, load, { seconds, directory, signal })
+    } finally {
+      await system.close()
+    }
   } finally {
-    await system.close()
-    await rm(join(directory, name), { recursive: true, force: true })
+    await rm(place, { recursive: true, force: true })
   }
-}
-
-function report(samples: Samples, machine: Machine, bench: AppendBench): AppendReport {
-  const { payloadBytes, rounds, seconds, appenders, log } = bench
-  const settings = {
-    payloadBytes,
-    rounds,
-    seconds,
-    ledger: log.ledger,
-    aead: log.keys !== undefined,
-  }
-  return {
-    benchmark: 'append',
-    machine,
-    settings,
-    raw: rawMethods.map((method) => ({
-      method,
-      p50Us: spread(
-        samples.raw.filter((sample) => sample.method === method).map(({ p50Us }) => p50Us),
-      ),
-    })),
-    figures: appenders.flatMap((count) =>
-      appendSystems.map((system) => figuresOf(system, count, samples.appends)),
-    ),
-    ratios: [...rawRatios(samples, appenders), ...groupCommitRatios(samples, appenders)],
-  }
-}
-
-function figuresOf(
-  system: AppendSystemName,
-  appenders: number,
-  samples: readonly AppendSample[],
-): AppendSystemFigures {
-  const own = samples.filter((sample) => sample.system === system && sample.appenders === appenders)
-  return {
-    system,
-    appenders,
-    appendsPerSecond: spread(own.map((sample) => sample.appendsPerSecond)),
-    p50Us: spread(own.map((sample) => sample.p50Us)),
-    p99Us: spread(own.map((sample) => sample.p99Us)),
-    cpuUsPerAppend: spread(own.map((sample) => sample.cpuUsPerAppend)),
-  }
-}
-
-/** One at a time: how much an acknowledgement costs over the system calls it needs. */
-function rawRatios(samples: Samples, appenders: readonly number[]): AppendRatio[] {
-  if (!appenders.includes(1)) return []
-  return (['strict', 'group'] as const).flatMap((system) =>
-    rawMethods.map((against) => ({
-      system,
-      against,
-      appenders: 1,
-      figure: 'p50' as const,
-      ratio: median(
-        samples.appends
-          .filter((sample) => sample.system === system && sample.appenders === 1)
-          .map((sample) => sample.p50Us / rawP50Us(samples, against, sample.round)),
-      ),
-    })),
-  )
-}
-
-function rawP50Us({ raw }: Samples, method: FsyncSample['method'], round: number): number {
-  return raw.find((sample) => sample.method === method && sample.round === round)?.p50Us ?? NaN
-}
-
-/** Many at a time: throughput beside a hand-written group commit that syncs one file and frames nothing. */
-function groupCommitRatios(samples: Samples, appenders: readonly number[]): AppendRatio[] {
-  return appenders.map((count) => ({
-    system: 'group',
-    against: 'js-group-commit',
-    appenders: count,
-    figure: 'appends/s',
-    ratio: median(
-      samples.appends
-        .filter((sample) => sample.system === 'group' && sample.appenders === count)
-        .map((sample) => sample.appendsPerSecond / yardstick(samples, count, sample.round)),
-    ),
-  }))
-}
-
-function yardstick({ appends }: Samples, appenders: number, round: number): number {
-  const found = appends.find(
-    (sample) =>
-      sample.system === 'js-group-commit' &&
-      sample.appenders === appenders &&
-      sample.round === round,
-  )
-  return found?.appendsPerSecond ?? NaN
 }

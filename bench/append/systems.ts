@@ -1,34 +1,24 @@
 import { join } from 'node:path'
-import { DurableLog, type KeyRing } from '../../src/log.js'
 import { JsGroupCommit } from './js-group-commit.js'
+import { LogSystem } from './log-system.js'
+import type { PeerModules } from './peer-install.js'
+import { openPeer } from './peers.js'
+import type { AppendSubject, AppendSystem } from './settings.js'
 
-/** What takes durable appends. */
-export interface AppendSystem {
-  /** Resolves when the payload is durable. */
-  append(payload: Uint8Array): Promise<unknown>
-  close(): Promise<void>
-}
-
-/** The systems of `bench append`. */
-export const appendSystems = ['strict', 'group', 'js-group-commit'] as const
-
-/** `strict` and `group` are `DurableLog` with that durability. */
-export type AppendSystemName = (typeof appendSystems)[number]
-
-/** How the logs that are measured are opened. */
-export interface AppendLogOptions {
-  readonly ledger: 'ordered' | 'overlapped' | 'inline'
-  readonly keys: KeyRing | undefined
-}
-
-/** Opens a system with files of its own inside the directory. */
+/** Opens a system with files of its own inside the directory.
+ *  @param concurrency appenders that will come; peers have another form for one. */
 export async function openAppendSystem(
-  name: AppendSystemName,
+  subject: AppendSubject,
   directory: string,
-  options: AppendLogOptions,
+  concurrency: number,
+  modules: PeerModules,
 ): Promise<AppendSystem> {
-  if (name === 'js-group-commit') return await JsGroupCommit.open(join(directory, name))
-  const place = join(directory, name)
-  const { log } = await DurableLog.open({ ...options, directory: place, durability: name })
-  return log
+  switch (subject.name) {
+    case 'clustor':
+      return await LogSystem.open(directory, subject.options)
+    case 'js-group-commit':
+      return await JsGroupCommit.open(join(directory, 'group-commit'))
+    default:
+      return await openPeer(subject.name, directory, concurrency, modules)
+  }
 }

@@ -20,6 +20,6 @@ export function median(values: readonly number[]): number {
 }
 
 /** The value below which a share of the sorted values lies. */
-export function percentile(sorted: readonly number[], share: number): number {
+export function percentile(sorted: ArrayLike<number>, share: number): number {
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? 0
 }

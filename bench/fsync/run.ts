@@ -41,7 +41,7 @@ export interface FsyncReport {
 }
 
 /** One loop of one round. */
-export interface FsyncSample {
+interface FsyncSample {
   readonly method: RawBenchMethod
   readonly round: number
   readonly p50Us: number
@@ -77,28 +77,40 @@ export async function benchFsync(bench: FsyncBench): Promise<FsyncReport> {
 }
 
 /** Runs one loop once. */
-export async function sampleFsync(
+async function sampleFsync(
   directory: string,
   method: RawBenchMethod,
   round: number,
-  { payloadBytes, operations }: Pick<FsyncBench, 'payloadBytes' | 'operations'>,
+  settings: Pick<FsyncBench, 'payloadBytes' | 'operations'>,
 ): Promise<FsyncSample> {
+  const microseconds = await rawLatenciesUs(directory, method, settings)
+  return {
+    method,
+    round,
+    p50Us: percentile(microseconds, 0.5),
+    p99Us: percentile(microseconds, 0.99),
+    operationsPerSecond: perSecond(microseconds),
+  }
+}
+
+/** The latencies of one run of a loop, in ascending order. */
+export async function rawLatenciesUs(
+  directory: string,
+  method: RawBenchMethod,
+  { payloadBytes, operations }: Pick<FsyncBench, 'payloadBytes' | 'operations'>,
+): Promise<number[]> {
   const options = { directory, method, writeBytes: payloadBytes, operations }
   try {
     const nanoseconds = await loadAddon().runRawBench(options)
-    const microseconds = Array.from(nanoseconds, (value) => value / 1e3).sort((a, b) => a - b)
-    const totalUs = microseconds.reduce((sum, value) => sum + value, 0)
-    return {
-      method,
-      round,
-      p50Us: percentile(microseconds, 0.5),
-      p99Us: percentile(microseconds, 0.99),
-      operationsPerSecond: (operations / totalUs) * 1e6,
-    }
+    return Array.from(nanoseconds, (value) => value / 1e3).sort((left, right) => left - right)
   } catch (error) {
     throw toClustorError(error)
   }
 }
+
+/** Operations a second of a loop that does one after the other. */
+export const perSecond = (latenciesUs: readonly number[]): number =>
+  (latenciesUs.length / latenciesUs.reduce((sum, value) => sum + value, 0)) * 1e6
 
 function report(samples: readonly FsyncSample[], machine: Machine, bench: FsyncBench): FsyncReport {
   const { payloadBytes, rounds, operations } = bench

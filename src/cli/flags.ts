@@ -74,3 +74,15 @@ export function readCount(text: string): number {
   if (value !== null) return value
   throw new InvalidArgumentError('It must be a whole number.')
 }
+
+/** A reader of lists of words, each one of the choices; words that are there twice count once. */
+export function readChoices<Choice extends string>(
+  choices: readonly Choice[],
+): (text: string) => Choice[] {
+  const chosen = (word: string): Choice => {
+    const choice = choices.find((each) => each === word)
+    if (choice !== undefined) return choice
+    throw new InvalidArgumentError(`"${word}" is none of ${choices.join(', ')}.`)
+  }
+  return (text) => [...new Set(text.split(',').map(chosen))]
+}

@@ -15,7 +15,7 @@ export async function run(words: readonly string[], context: CommandContext): Pr
   } catch (error) {
     if (error instanceof CommanderError) return commanderExit(error)
     if (context.readerGone) return exitCodes.ok
-    if (context.signal.aborted && isAbort(error)) return exitCodes.interrupted
+    if (context.signal.aborted && isAbort(error, context.signal)) return exitCodes.interrupted
     report(error, context, words.includes('--json'))
     return exitCodeOf(error)
   }
@@ -26,7 +26,9 @@ function commanderExit(error: CommanderError): ExitCode {
   return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage
 }
 
-function isAbort(error: unknown): boolean {
+/** What `signal.throwIfAborted` throws is the reason of the signal itself. */
+function isAbort(error: unknown, signal: AbortSignal): boolean {
+  if (error === signal.reason) return true
   return (
     error instanceof Error &&
     'code' in error &&

@@ -1,10 +1,7 @@
 import { tmpdir } from 'node:os'
 import type { Command } from 'commander'
 import { Option } from 'commander'
-import { formatAppendReport } from '../../../bench/append/format.js'
-import { benchAppend } from '../../../bench/append/run.js'
 import { whatIsMissing } from '../../../bench/cluster/etcd.js'
-import type { ReportTable } from '../../../bench/cluster/format.js'
 import { formatReport } from '../../../bench/cluster/format.js'
 import { benchCluster } from '../../../bench/cluster/run.js'
 import { formatFsyncReport } from '../../../bench/fsync/format.js'
@@ -14,8 +11,8 @@ import type { CommandContext } from '../context.js'
 import type { EncryptionFlags } from '../encryption-flags.js'
 import { addEncryptionFlags, nodeFlagsOf, withKeys } from '../encryption-flags.js'
 import { readBytes, readPositive, readPositives } from '../flags.js'
-import { KeyRing } from '../../log.js'
-import { formatTable } from '../tables.js'
+import { printReport } from '../report.js'
+import { addBenchAppend } from './bench-append.js'
 
 interface BenchFlags {
   readonly payload: number
@@ -26,11 +23,6 @@ interface BenchFlags {
 
 interface FsyncFlags extends BenchFlags {
   readonly operations: number
-}
-
-interface AppendFlags extends BenchFlags, EncryptionFlags {
-  readonly appenders: readonly number[]
-  readonly seconds: number
 }
 
 interface ClusterFlags extends BenchFlags, EncryptionFlags {
@@ -62,42 +54,8 @@ function addBenchFsync(bench: Command, context: CommandContext): void {
       rounds,
       operations,
     })
-    print(report, formatFsyncReport, flags, context)
+    printReport(report, formatFsyncReport, flags, context)
   })
-}
-
-function addBenchAppend(bench: Command, context: CommandContext): void {
-  const command = bench
-    .command('append')
-    .description('DurableLog beside the raw system calls and a hand-written group commit')
-    .option(
-      '--appenders <counts>',
-      'concurrent appenders, with commas',
-      readPositives,
-      [1, 16, 256],
-    )
-    .option('--seconds <count>', 'measured seconds of a load', readPositive, 1)
-  addEncryptionFlags(addBenchFlags(command, 3)).action(async (flags: AppendFlags) => {
-    await withKeys(flags, (keysFile) => runBenchAppend(flags, keysFile, context))
-  })
-}
-
-async function runBenchAppend(
-  flags: AppendFlags,
-  keysFile: string | null,
-  context: CommandContext,
-): Promise<void> {
-  const { payload: payloadBytes, rounds, appenders, seconds, ledger } = flags
-  using keys = keysFile === null ? undefined : KeyRing.fromFile(keysFile)
-  const report = await benchAppend({
-    ...surroundings(flags, context),
-    payloadBytes,
-    rounds,
-    appenders,
-    seconds,
-    log: { ledger, keys },
-  })
-  print(report, formatAppendReport, flags, context)
 }
 
 function addBenchCluster(bench: Command, context: CommandContext): void {
@@ -147,7 +105,7 @@ async function runBenchCluster(
     nodeFlags: [`--durability=${flags.durability}`, ...nodeFlagsOf(flags, keysFile)],
     against: flags.against === undefined ? [] : [flags.against],
   })
-  print(report, formatReport, flags, context)
+  printReport(report, formatReport, flags, context)
 }
 
 function addBenchFlags(command: Command, roundsDefault: number): Command {
@@ -166,29 +124,4 @@ interface Surroundings {
 
 function surroundings(flags: BenchFlags, { output, signal }: CommandContext): Surroundings {
   return { directory: flags.dir, onProgress: (text) => output.note(text), signal }
-}
-
-function print<Report>(
-  report: Report,
-  format: (report: Report) => FormattedReport,
-  flags: BenchFlags,
-  { output }: CommandContext,
-): void {
-  if (flags.json) {
-    output.json(report)
-    return
-  }
-  const { notes, tables } = format(report)
-  for (const note of notes) output.line(note)
-  for (const { title, head, rows } of tables) {
-    output.line()
-    output.line(output.bold(title))
-    const numeric = head.filter((_, column) => rows.every((row) => /^\d/.test(row[column] ?? '')))
-    output.line(formatTable(head, rows, output, numeric))
-  }
-}
-
-interface FormattedReport {
-  readonly notes: readonly string[]
-  readonly tables: readonly ReportTable[]
 }
