@@ -72,9 +72,32 @@ export class MemoryLog implements ReplicaLog {
     this.failQueued(this.#poisoned)
   }
 
-  /** What a new process would find after this one was killed now. */
-  crash(): MemoryLog {
-    return new MemoryLog(copyOf(this.#durable))
+  /** What a new process would find after this one was killed now.
+   *  @param landed so many of the queued writes had reached the disk, although nobody was told. */
+  crash(landed = 0): MemoryLog {
+    const contents = copyOf(this.#durable)
+    for (const { write } of this.#queue.slice(0, landed)) applyWrite(contents, write)
+    return new MemoryLog(contents)
+  }
+
+  /** Whether it takes no writes any more, until a new process opens what is durable. */
+  get isBroken(): boolean {
+    return this.#poisoned !== null || this.#quarantined !== null
+  }
+
+  /** The term and vote that would survive a crash. */
+  get durableHardState(): HardState {
+    return this.#durable.hardState
+  }
+
+  /** An entry that was written, durable or not. */
+  submittedEntry(index: number): FrameBatch | undefined {
+    return this.#submitted.entries[index - this.#submitted.firstIndex]
+  }
+
+  /** An entry that would survive a crash. */
+  durableEntry(index: number): FrameBatch | undefined {
+    return this.#durable.entries[index - this.#durable.firstIndex]
   }
 
   encode(

@@ -1,0 +1,63 @@
+/** npm run sim:bugs -- [--seeds N] [--share K/M] [--only TEXT]: plants one bug at a time and says which seed found it.
+ *  --share 2/10 takes every tenth bug from the second on. */
+import { spawnSync } from 'node:child_process'
+import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import path from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
+
+import { plantedBugs } from './planted.js'
+import type { PlantedBug } from './planted.js'
+
+const build = fileURLToPath(new URL('../../../', import.meta.url))
+const { values } = parseArgs({
+  options: {
+    seeds: { type: 'string', default: '500' },
+    share: { type: 'string', default: '1/1' },
+    only: { type: 'string', default: '' },
+  },
+})
+
+const [first = 1, every = 1] = values.share.split('/').map(Number)
+const bugs = plantedBugs.filter(
+  ({ name }, at) => at % every === first - 1 && name.includes(values.only),
+)
+let failed = 0
+for (const bug of bugs) {
+  const found = campaign(bug)
+  if (found === null) failed += 1
+  console.log(`| ${bug.name} | ${found ?? 'NOT FOUND'} |`)
+}
+console.log(`${bugs.length - failed} passed, ${failed} failed`)
+process.exitCode = failed > 0 || bugs.length === 0 ? 1 : 0
+
+/** The seed that found the bug, and how; null when none did. */
+function campaign(bug: PlantedBug): string | null {
+  const copy = plant(bug)
+  const run = spawnSync(
+    process.execPath,
+    [path.join(copy, 'test/sim/main.js'), '--seeds', values.seeds, '--first'],
+    { encoding: 'utf8' },
+  )
+  rmSync(copy, { recursive: true })
+  const seed = /^seed (\d+): (.*)$/m.exec(run.stderr)
+  if (seed !== null) return `${seed[1]} | ${(seed[2] ?? '').replaceAll('|', ' ').slice(0, 100)}`
+  // A campaign that ended otherwise than by a verdict has found nothing.
+  if (!/ passed, /.test(run.stdout)) console.error(run.stderr)
+  return null
+}
+
+/** A copy of what was compiled, with the bug in it, beside the original: what it imports is found from there as well. */
+function plant({ file, text, replacement, name }: PlantedBug): string {
+  const copy = path.join(build, 'planted', String(process.pid))
+  rmSync(copy, { recursive: true, force: true })
+  mkdirSync(copy, { recursive: true })
+  for (const folder of ['src', 'test/sim', 'test/raft/support', 'test/support']) {
+    cpSync(path.join(build, folder), path.join(copy, folder), { recursive: true })
+  }
+  const target = path.join(copy, 'src', file)
+  const parts = readFileSync(target, 'utf8').split(text)
+  if (parts.length !== 2) throw new Error(`${name}: ${file} has the text ${parts.length - 1} times`)
+  writeFileSync(target, parts.join(replacement))
+  return copy
+}

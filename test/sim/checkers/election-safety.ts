@@ -1,0 +1,27 @@
+import type { Cluster } from '../cluster.js'
+import { expect } from './checker.js'
+import type { Checker } from './checker.js'
+
+/** At most one leader in a term, and one vote a term of each node, over the life of the cluster (Raft figure 3). */
+export class ElectionSafety implements Checker {
+  readonly #leaders = new Map<number, number>()
+  readonly #votes = new Map<string, number>()
+
+  check({ nodes }: Cluster): void {
+    for (const node of nodes) {
+      const { term: votedTerm, vote } = node.disk.log.durableHardState
+      if (vote !== 0) this.#checkVote(`n${node.id} term ${votedTerm}`, vote)
+      const status = node.status()
+      if (status?.role !== 'leader') continue
+      const known = this.#leaders.get(status.term) ?? node.id
+      expect(known === node.id, 'election safety', { term: status.term, known, also: node.id })
+      this.#leaders.set(status.term, known)
+    }
+  }
+
+  #checkVote(name: string, vote: number): void {
+    const known = this.#votes.get(name) ?? vote
+    expect(known === vote, 'one vote a term', { name, known, vote })
+    this.#votes.set(name, vote)
+  }
+}

@@ -1,0 +1,82 @@
+import { integerBetween } from '../../src/base/random.js'
+import type { Random } from '../../src/base/random.js'
+import type { PeerMessage } from '../../src/transport/transport.js'
+import type { FaultCounts } from './faults.js'
+import type { Trace } from './trace.js'
+
+interface Flight {
+  readonly dueStep: number
+  readonly message: PeerMessage
+}
+
+/** A network that loses, repeats, delays and thereby reorders messages, and whose links can be cut in one direction. */
+export class SimulatedNetwork {
+  lossPercent = 0
+  duplicatePercent = 0
+  delayStepsMax = 0
+  readonly #random: Random
+  readonly #faults: FaultCounts
+  readonly #trace: Trace
+  readonly #cut = new Set<string>()
+  #flights: Flight[] = []
+
+  constructor(random: Random, faults: FaultCounts, trace: Trace) {
+    this.#random = random
+    this.#faults = faults
+    this.#trace = trace
+  }
+
+  send(message: PeerMessage): void {
+    if (this.#chance(this.lossPercent)) {
+      this.#faults.messageLost += 1
+      return
+    }
+    this.#queue(message)
+    if (!this.#chance(this.duplicatePercent)) return
+    this.#faults.messageDuplicated += 1
+    this.#queue(message)
+  }
+
+  /** Takes what has arrived by now, without what the cuts swallowed. */
+  takeDue(): readonly PeerMessage[] {
+    const { step } = this.#trace
+    const due = this.#flights.filter(({ dueStep }) => dueStep <= step)
+    this.#flights = this.#flights.filter(({ dueStep }) => dueStep > step)
+    return due
+      .map(({ message }) => message)
+      .filter(({ message: { from, to } }) => !this.#cut.has(`${from}>${to}`))
+  }
+
+  cut(from: number, to: number): void {
+    this.#cut.add(`${from}>${to}`)
+  }
+
+  heal(): void {
+    this.#cut.clear()
+  }
+
+  calm(): void {
+    this.heal()
+    this.lossPercent = 0
+    this.duplicatePercent = 0
+    this.delayStepsMax = 0
+  }
+
+  #queue(message: PeerMessage): void {
+    const delay = integerBetween(this.#random, 0, this.delayStepsMax)
+    const dueStep = this.#trace.step + 1 + delay
+    const { from, to } = message.message
+    const overtaken = this.#flights.some(
+      (flight) =>
+        flight.dueStep > dueStep &&
+        flight.message.message.from === from &&
+        flight.message.message.to === to,
+    )
+    if (overtaken) this.#faults.messageReordered += 1
+    this.#flights.push({ dueStep, message })
+  }
+
+  #chance(percent: number): boolean {
+    return percent > 0 && integerBetween(this.#random, 1, 100) <= percent
+  }
+}

@@ -1,0 +1,145 @@
+import type { ReplicaId } from '../../src/base/ids.js'
+import { SeededRandom } from '../../src/base/random.js'
+import { resolveOptions } from '../../src/config/resolve.js'
+import { Replica } from '../../src/replica/replica.js'
+import type { ReplicaStatus } from '../../src/replica/replica-status.js'
+import type { PeerMessage } from '../../src/transport/transport.js'
+import { SimulatedClock, stepMs } from './clock.js'
+import type { SimulatedDisk } from './disk.js'
+import { WatchedMachine } from './watched-machine.js'
+
+export interface NodeParts {
+  readonly id: ReplicaId
+  readonly voters: readonly ReplicaId[]
+  readonly disk: SimulatedDisk
+  readonly random: SeededRandom
+  readonly appliesLater: boolean
+  send(message: PeerMessage): void
+}
+
+const settings = resolveOptions([])
+
+/** One node: a disk that stays, and processes that come and go on it. */
+export class SimulatedNode {
+  readonly id: ReplicaId
+  readonly disk: SimulatedDisk
+  /** How many processes there were. */
+  life = 0
+  replica: Replica<WatchedMachine> | null = null
+  machine = new WatchedMachine(false)
+  clock = new SimulatedClock()
+  /** Steps during which the process stands still: it receives nothing and has no ticks. */
+  stalledSteps = 0
+  /** The process dies at this many sends from now on, in the middle of a turn; 0 for not. */
+  sendsUntilCrash = 0
+  /** Why the process ended by itself. */
+  stopCode: string | null = null
+  readonly #parts: NodeParts
+  #receive: (message: PeerMessage) => void = () => undefined
+  #held: PeerMessage[] = []
+  #status: ReplicaStatus | null = null
+
+  constructor(parts: NodeParts) {
+    this.#parts = parts
+    this.id = parts.id
+    this.disk = parts.disk
+    this.start()
+  }
+
+  get isUp(): boolean {
+    return this.replica !== null
+  }
+
+  /** What the replica said when it was last looked at; null while it is down. */
+  status(): ReplicaStatus | null {
+    return this.#status
+  }
+
+  /** Takes a new status: making one costs as much as a step. */
+  look(): void {
+    this.#status = this.replica?.status() ?? null
+  }
+
+  start(): void {
+    this.life += 1
+    const { life } = this
+    const { id, voters, random, appliesLater } = this.#parts
+    const rate = this.clock.rate
+    this.clock = new SimulatedClock()
+    this.clock.rate = rate
+    const { clock } = this
+    this.stopCode = null
+    this.machine = new WatchedMachine(appliesLater)
+    this.replica = new Replica({
+      id,
+      voters,
+      log: this.disk.log,
+      machine: this.machine,
+      random: new SeededRandom(random.nextUint32()),
+      settings,
+      ticks: {
+        nowMs: () => clock.nowMs,
+        start: (onTick) => {
+          clock.onTick = onTick
+          return () => (clock.onTick = () => undefined)
+        },
+      },
+      connect: (receive) => {
+        this.#receive = receive
+        return {
+          send: (message) => {
+            if (life === this.life) this.#send(message)
+          },
+          detach: () => {
+            if (life === this.life) this.#receive = () => undefined
+          },
+        }
+      },
+      addressOf: (peer) => (peer === 0 ? null : { node: `n${peer}`, clientAddress: `n${peer}` }),
+      onStopped: (error) => {
+        if (life === this.life) this.stopCode = error.code
+      },
+    })
+  }
+
+  /** The process dies here and now, whatever it is in the middle of. */
+  kill(): void {
+    const dead = this.replica
+    this.replica = null
+    this.#status = null
+    this.life += 1
+    this.stalledSteps = 0
+    this.sendsUntilCrash = 0
+    this.#held = []
+    this.#receive = () => undefined
+    this.disk.crash()
+    // What the dead process would still do reaches nobody: its log and its links are not those of the node any more.
+    queueMicrotask(() => {
+      dead?.close().catch(() => undefined)
+    })
+  }
+
+  receive(message: PeerMessage): void {
+    if (this.stalledSteps > 0) this.#held.push(message)
+    else this.#receive(message)
+  }
+
+  /** A step of time passes. A process that stood still has its late tick before it reads what came meanwhile. */
+  advance(): void {
+    if (!this.isUp) return
+    if (this.stalledSteps > 0) {
+      this.stalledSteps -= 1
+      this.clock.jump(stepMs * this.clock.rate)
+      return
+    }
+    this.clock.advance()
+    for (const message of this.#held.splice(0)) this.#receive(message)
+  }
+
+  #send(message: PeerMessage): void {
+    this.#parts.send(message)
+    if (this.sendsUntilCrash === 0) return
+    this.sendsUntilCrash -= 1
+    if (this.sendsUntilCrash === 0) this.kill()
+  }
+}

@@ -1,0 +1,45 @@
+import { createHash } from 'node:crypto'
+
+import { stepMs } from './clock.js'
+
+/** What happened in a run, a line an event: equal seeds must give equal bytes. */
+export class Trace {
+  readonly #hash = createHash('sha256')
+  readonly #lines: string[] | null
+  #eventOfStep = 0
+  #step = 0
+
+  /** @param keepsLines whether the lines are wanted, not only their hash. */
+  constructor(keepsLines: boolean) {
+    this.#lines = keepsLines ? [] : null
+  }
+
+  get step(): number {
+    return this.#step
+  }
+
+  nextStep(): void {
+    this.#step += 1
+    this.#eventOfStep = 0
+  }
+
+  /** The simulated time. No two calls get the same: what happens in one step still has an order. */
+  nowNs(): number {
+    this.#eventOfStep += 1
+    return this.#step * stepMs * 1_000_000 + this.#eventOfStep
+  }
+
+  add(event: string): void {
+    const line = `${this.#step} ${event}\n`
+    this.#hash.update(line)
+    this.#lines?.push(line)
+  }
+
+  get text(): string {
+    return this.#lines?.join('') ?? ''
+  }
+
+  digest(): string {
+    return this.#hash.copy().digest('hex').slice(0, 16)
+  }
+}
