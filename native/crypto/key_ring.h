@@ -42,9 +42,9 @@ class KeyRing {
   void AddMac(uint32_t epoch, KeyView bytes);
   // REQUIRES: the epoch was added, or is 0.
   void SetActive(uint32_t dek_epoch, uint32_t mac_epoch);
-  // Whether a log under this ring may have segments that are not encrypted although a dek is active,
-  // or not sealed although a mac key is: those from before it had keys. Else they are refused, for
-  // whoever can write to the disk can make them.
+  // Whether a log under this ring may have segments that are not encrypted although a dek is
+  // active, or not sealed although a mac key is: those from before it had keys. Else they are
+  // refused, for whoever can write to the disk can make them.
   void AllowPlain(bool allowed) { allows_plain_ = allowed; }
 
   uint32_t active_dek() const { return active_dek_; }

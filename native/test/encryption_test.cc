@@ -253,8 +253,7 @@ TEST(Keys, RefuseSegmentsThatAreNotEncryptedUnlessTheRingAllowsThem) {
   CHECK_EQ(log.open_status.details().segment, int64_t{1});
   CHECK(before->Bytes(log.SegmentPath(1)) == log.env->Bytes(log.SegmentPath(1)));
   CHECK(before->Bytes(log.LedgerPath()) == log.env->Bytes(log.LedgerPath()));
-  const StatusOr<VerifyReport> report =
-      VerifyDirectory(log.env.get(), kDirectory, "", RingOf({5}));
+  const StatusOr<VerifyReport> report = VerifyDirectory(log.env.get(), kDirectory, "", RingOf({5}));
   CHECK_EQ(report->verdict.code(), StatusCode::kLogUnprotected);
 }
 

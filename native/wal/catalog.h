@@ -4,8 +4,8 @@
 
 #include <cstdint>
 #include <deque>
-#include <optional>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
