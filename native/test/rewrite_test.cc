@@ -336,6 +336,30 @@ TEST(Rewrite, UnderAnotherKeyLeavesNothingUnderTheOldOne) {
   CHECK_EQ(log.open_status.code(), StatusCode::kKeyUnknownEpoch);
 }
 
+// W22: the ledger of the new log says what becomes of the counters of the old one.
+TEST(Rewrite, GivesUpTheCountersThatTheOldSegmentsReserved) {
+  LogFixture log(WithKeys({1}));
+  Fill(&log, 20);
+  const uint64_t old_tail = log.log->Stats().tail_segment;
+  log.Close();
+
+  CHECK_OK(RewriteDirectory(log.env.get(), WithKeys({1, 2})).status());
+
+  const StatusOr<std::unique_ptr<File>> file =
+      log.env->OpenFile(log.LedgerPath(), OpenMode::kReadOnly);
+  std::vector<std::byte> slot(kLedgerRecordBytes);
+  uint64_t given_up = 0;
+  for (uint64_t offset = 0;; offset += slot.size()) {
+    const StatusOr<size_t> got = (*file)->ReadAt(offset, slot);
+    if (!got.ok() || *got < slot.size()) break;
+    LedgerRecord record;
+    if (!DecodeLedgerRecord(slot.data(), &record)) continue;
+    if (record.io_mode != static_cast<uint8_t>(LedgerTag::kNonceAbandon)) continue;
+    if (record.segment_seq == old_tail) given_up += record.index;
+  }
+  CHECK(given_up > 0);
+}
+
 TEST(Rewrite, WithoutTheOldKeyIsRefusedAndChangesNothing) {
   LogFixture log(WithKeys({1}));
   Fill(&log, 20);

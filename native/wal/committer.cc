@@ -440,6 +440,21 @@ Status Committer::SetKeys(std::shared_ptr<const KeyRing> keys) {
   return Status::Ok();
 }
 
+Status Committer::GiveUp(const std::vector<NonceRange>& ranges) {
+  const MutexLock lock(&commit_mutex_);
+  if (!poison_.ok()) return poison_;
+  for (const NonceRange& range : ranges) {
+    ledger_.nonces()->Abandon(range.segment_seq, range.first, range.first + range.count);
+  }
+  while (ledger_.nonces()->HasAbandoned()) {
+    ledger_.nonces()->Propose();
+    Status recorded = ledger_.RecordNonces();
+    if (!recorded.ok() && !recorded.IsShortage()) poison_ = recorded;
+    RETURN_IF_ERROR(recorded);
+  }
+  return Status::Ok();
+}
+
 void Committer::ForgetKeys() {
   const MutexLock lock(&commit_mutex_);
   sealer_.LeaveSegment();

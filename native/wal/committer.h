@@ -72,6 +72,8 @@ class Committer final : public CommitTask {
   void CountScrubbed(uint64_t bytes) EXCLUDES(stats_mutex_);
   // See Log::SetKeys.
   Status SetKeys(std::shared_ptr<const KeyRing> keys) EXCLUDES(commit_mutex_);
+  // See Log::GiveUp.
+  Status GiveUp(const std::vector<NonceRange>& ranges) EXCLUDES(commit_mutex_);
   // For readers. Empty after ForgetKeys, when nothing is read or written any more.
   const KeyHolder* keys() const { return &keys_; }
   void ForgetKeys() EXCLUDES(commit_mutex_);

@@ -58,6 +58,7 @@ class Log::Impl {
   StatusOr<ScrubStep> Scrub(ScrubCursor* cursor, uint64_t bytes_max);
   void Quarantine(const Status& damage);
   Status SetKeys(std::shared_ptr<const KeyRing> keys);
+  Status GiveUp(const std::vector<NonceRange>& ranges) { return committer_->GiveUp(ranges); }
   LogStats Stats() const { return committer_->Stats(); }
   Status Close() EXCLUDES(close_mutex_);
   bool Pump();
@@ -314,6 +315,8 @@ StatusOr<ScrubStep> Log::Scrub(ScrubCursor* cursor, uint64_t bytes_max) {
 void Log::Quarantine(const Status& damage) { impl_->Quarantine(damage); }
 
 Status Log::SetKeys(std::shared_ptr<const KeyRing> keys) { return impl_->SetKeys(std::move(keys)); }
+
+Status Log::GiveUp(const std::vector<NonceRange>& ranges) { return impl_->GiveUp(ranges); }
 
 LogStats Log::Stats() const { return impl_->Stats(); }
 

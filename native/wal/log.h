@@ -21,6 +21,7 @@
 #include "wal/committer_pool.h"
 #include "wal/frame.h"
 #include "wal/hard_state.h"
+#include "wal/nonce_plan.h"
 #include "wal/options.h"
 #include "wal/prove.h"
 #include "wal/scrub.h"
@@ -161,6 +162,10 @@ class Log {
   // needs is not in the ring), kKeyWrong (the tail was written with another key of its epoch),
   // kCryptoUnavailable, kLogPoisoned, kLogQuarantined, kClosed.
   Status SetKeys(std::shared_ptr<const KeyRing> keys);
+
+  // Records that nobody will use these crypto counters of other segments: durable on return, for
+  // people and tools; nothing reads it back. Errors: kLogPoisoned, and the shortages.
+  Status GiveUp(const std::vector<NonceRange>& ranges);
 
   // A snapshot; counters of one call belong together as far as one group is concerned.
   LogStats Stats() const;

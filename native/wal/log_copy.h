@@ -55,6 +55,8 @@ class LogCopy {
 
   // Makes one block of the write. Errors: as Log::Submit.
   Status Add(Write write);
+  // Names counters of other segments, which nobody will use, in the ledger of the copy.
+  Status GiveUp(const std::vector<NonceRange>& ranges) { return log_->GiveUp(ranges); }
   // Closes the log; its files are synced on OK, their names are not.
   Status Finish();
   // For reading the copy back.

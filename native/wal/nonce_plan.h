@@ -54,6 +54,9 @@ class NoncePlan {
   void UseSegment(uint64_t segment_seq, bool is_encrypted, uint64_t seen);
   // No block goes into this segment any more; the next one goes into the one behind it.
   void LeaveSegment(uint64_t segment_seq, uint64_t seen) { UseSegment(segment_seq, false, seen); }
+  // Counters that nobody will use, for the record only: what was reserved stays reserved.
+  void Abandon(uint64_t segment_seq, uint64_t from, uint64_t to);
+  bool HasAbandoned() const { return !abandoned_.empty(); }
   // Whether the segment behind this one will be encrypted.
   void ExpectEncryption(bool is_expected) { next_is_encrypted_ = is_expected; }
   // Nothing to reserve and nothing to give up.
@@ -83,7 +86,6 @@ class NoncePlan {
  private:
   // Proposes ranges of a segment from its reserved end on until it reaches `to`.
   void Reserve(uint64_t segment_seq, uint64_t from, uint64_t to, size_t together_max);
-  void Abandon(uint64_t segment_seq, uint64_t from, uint64_t to);
   uint64_t Ahead() const;
 
   const uint64_t ahead_;

@@ -57,6 +57,7 @@ class Rewriter {
   Status Copy();
   Status CopyBlock(const BlockView& block);
   Status CheckCopy();
+  std::vector<NonceRange> UnusedCounters() const;
   Status Flip();
   Status RemoveOld();
   Status VisitBlocks(Visit visit);
@@ -125,6 +126,19 @@ Status Rewriter::FindStart() {
   const SegmentHeader& oldest = walker.header();
   start_ = {scan_.segments.back().segment_seq + 1, oldest.base_index, oldest.first_block};
   return Status::Ok();
+}
+
+// What the old segments reserved and no block of theirs uses. Of those before the newest the ledger
+// said so when they were sealed.
+std::vector<NonceRange> Rewriter::UnusedCounters() const {
+  std::vector<NonceRange> unused;
+  const uint64_t newest = scan_.segments.back().segment_seq;
+  for (const auto& [segment_seq, end] : scan_.ledger->nonces.all()) {
+    const uint64_t used = segment_seq == newest ? scan_.tail_next_counter : 0;
+    if (segment_seq < newest || used >= end) continue;
+    unused.push_back({LedgerTag::kNonceAbandon, segment_seq, used, end - used});
+  }
+  return unused;
 }
 
 Status Rewriter::RemoveJunk() {
@@ -217,6 +231,7 @@ Status Rewriter::Copy() {
   if (!copy.ok()) return copy.status();
   copy_ = std::move(*copy);
   RETURN_IF_ERROR(VisitBlocks(&Rewriter::CopyBlock));
+  RETURN_IF_ERROR(copy_->GiveUp(UnusedCounters()));
   RETURN_IF_ERROR(copy_->Finish());
   return CheckCopy();
 }
