@@ -6,6 +6,7 @@
 //   node scripts/build-native.cjs                 compile if the binary is missing or older than its sources
 //   node scripts/build-native.cjs --force         compile from scratch
 //   node scripts/build-native.cjs --list-sources  print the C++ sources, one a line (native/clustor.gypi reads this)
+//   node scripts/build-native.cjs --has-gcc       print whether the compiler is gcc (so does this)
 //
 // It never calls `node-gyp rebuild`: that removes build/, where the compiled tests stand as well.
 
@@ -24,6 +25,10 @@ main()
 function main() {
   if (process.argv.includes('--list-sources')) {
     process.stdout.write(addonSources().join('\n') + '\n')
+    return
+  }
+  if (process.argv.includes('--has-gcc')) {
+    process.stdout.write(hasGcc() ? 'yes' : 'no')
     return
   }
   const force = process.argv.includes('--force')
@@ -96,6 +101,13 @@ function filesBelow(folder) {
       const file = path.join(folder, entry.name)
       return entry.isDirectory() ? filesBelow(file) : [file]
     })
+}
+
+/** Whether the compiler that make is going to call is gcc; $CXX may have a launcher in front, as in `ccache g++`. */
+function hasGcc() {
+  const [program, ...before] = (process.env.CXX ?? 'g++').trim().split(/\s+/)
+  const version = spawnSync(program, [...before, '--version'], { encoding: 'utf8' })
+  return version.status === 0 && version.stdout.includes('Free Software Foundation')
 }
 
 function isUpToDate() {

@@ -15,8 +15,14 @@ interface Elf {
   readonly newerThanNodeNeeds: (versions: readonly string[]) => string[]
 }
 
+interface Prebuilds {
+  readonly prebuildOf: (target: { platform: string; arch: string; abi: string | null }) => string
+  readonly tooLarge: (binaries: readonly { file: string; bytes: number }[]) => string[]
+}
+
 const { countsIn } = (await importScript('steps.mjs')) as Steps
 const { readElf, newerThanNodeNeeds } = (await importScript('elf.mjs')) as Elf
+const { prebuildOf, tooLarge } = (await importScript('prebuilds.mjs')) as Prebuilds
 
 const closings: readonly {
   readonly name: string
@@ -78,4 +84,30 @@ test('the library versions of a program are read from its ELF file', (t) => {
 
   t.is(arch, process.arch)
   t.true(versions.some((version) => version.startsWith('GLIBC_2.')))
+})
+
+test('release binaries have the names that prebuildify gives them', (t) => {
+  const names = [
+    { platform: 'linux', arch: 'arm64', abi: 'gnu' },
+    { platform: 'linux', arch: 'x64', abi: 'musl' },
+    { platform: 'darwin', arch: 'arm64', abi: null },
+    { platform: 'win32', arch: 'x64', abi: 'msvc' },
+  ].map(prebuildOf)
+
+  t.deepEqual(names, [
+    'prebuilds/linux-arm64/clustor.glibc.node',
+    'prebuilds/linux-x64/clustor.musl.node',
+    'prebuilds/darwin-arm64/clustor.node',
+    'prebuilds/win32-x64/clustor.node',
+  ])
+})
+
+test('a binary above 600 KiB is too large, and the complaint says how large', (t) => {
+  const [complaint, ...others] = tooLarge([
+    { file: 'fits.node', bytes: 614_400 },
+    { file: 'fat.node', bytes: 614_401 },
+  ])
+
+  t.deepEqual(others, [])
+  t.regex(complaint ?? '', /^fat\.node has 614401 bytes, 614400 are allowed/)
 })
