@@ -1,7 +1,7 @@
-// Builds the stripped release binary of this platform into prebuilds/, where an installed package finds it.
-//   node scripts/build-prebuilds.mjs [--force] [--arch arm64]
-// prebuildify removes build/ before it compiles, so it works on a copy of the sources in a temporary folder. For another
-// architecture set CC, CXX, AR, LINK and PREBUILD_STRIP_BIN to the cross tools.
+// Builds the stripped release binaries into prebuilds/, where an installed package finds them.
+//   node scripts/build-prebuilds.mjs [--force] [--all | --arch arm64]
+// `--all` builds for every processor that this machine has a compiler for; without it and without `--arch`, for its own.
+// prebuildify removes build/ before it compiles, so it works on a copy of the sources in a temporary folder.
 
 import { spawnSync } from 'node:child_process'
 import {
@@ -21,15 +21,47 @@ import path from 'node:path'
 import { packageRoot } from './steps.mjs'
 
 const require = createRequire(import.meta.url)
-const archFlag = process.argv.indexOf('--arch')
-const arch = archFlag === -1 ? process.arch : process.argv[archFlag + 1]
+/** What compiles for a processor that is not that of this machine: the packages of Debian and Ubuntu. */
+const crossTools = {
+  'linux-x64>arm64': {
+    CC: 'aarch64-linux-gnu-gcc',
+    CXX: 'aarch64-linux-gnu-g++',
+    AR: 'aarch64-linux-gnu-ar',
+    LINK: 'aarch64-linux-gnu-g++',
+    PREBUILD_STRIP_BIN: 'aarch64-linux-gnu-strip',
+  },
+}
 const isCopied = (file) => !/[\\/]native[\\/]test([\\/]|$)/.test(file)
 const inputs = ['native', 'binding.gyp', 'package.json', 'scripts/build-native.cjs']
-const outputFolder = path.join(packageRoot, 'prebuilds', `${process.platform}-${arch}`)
 
-if (process.argv.includes('--force') || !isUpToDate()) build()
+for (const arch of wantedArches()) {
+  if (process.argv.includes('--force') || !isUpToDate(folderOf(arch))) build(arch)
+}
 
-function isUpToDate() {
+function wantedArches() {
+  const archFlag = process.argv.indexOf('--arch')
+  if (archFlag !== -1) return [process.argv[archFlag + 1]]
+  return [process.arch, ...(process.argv.includes('--all') ? ['arm64'].filter(canCross) : [])]
+}
+
+/** Says so when it cannot: a package without a binary must not surprise anybody. */
+function canCross(arch) {
+  const tools = toolsFor(arch)
+  if (arch === process.arch || tools === undefined) return false
+  const runs = spawnSync(tools.CXX, ['--version']).status === 0
+  if (!runs) console.error(`clustor: no binary for ${arch}: ${tools.CXX} cannot be run`)
+  return runs
+}
+
+function toolsFor(arch) {
+  return crossTools[`${process.platform}-${process.arch}>${arch}`]
+}
+
+function folderOf(arch) {
+  return path.join(packageRoot, 'prebuilds', `${process.platform}-${arch}`)
+}
+
+function isUpToDate(outputFolder) {
   if (!existsSync(outputFolder)) return false
   const built = readdirSync(outputFolder).filter((name) => name.endsWith('.node'))
   if (built.length === 0) return false
@@ -46,7 +78,7 @@ function newestMs(file) {
   return Math.max(0, ...readdirSync(file).map((name) => newestMs(path.join(file, name))))
 }
 
-function build() {
+function build(arch) {
   const stage = mkdtempSync(path.join(os.tmpdir(), 'clustor-prebuild-'))
   try {
     for (const input of inputs) {
@@ -59,8 +91,8 @@ function build() {
     cpSync(packageFolder('node-addon-api'), path.join(stage, 'node_modules', 'node-addon-api'), {
       recursive: true,
     })
-    runPrebuildify(stage)
-    install(path.join(stage, 'prebuilds', `${process.platform}-${arch}`))
+    runPrebuildify(stage, arch)
+    install(path.join(stage, 'prebuilds', `${process.platform}-${arch}`), folderOf(arch))
   } finally {
     rmSync(stage, { recursive: true, force: true })
   }
@@ -70,7 +102,7 @@ function packageFolder(name) {
   return path.dirname(require.resolve(`${name}/package.json`))
 }
 
-function runPrebuildify(stage) {
+function runPrebuildify(stage, arch) {
   const prefix = path.resolve(process.execPath, '..', '..')
   const hasHeaders = existsSync(path.join(prefix, 'include', 'node', 'node_api.h'))
   const binaries = path.join(packageRoot, 'node_modules', '.bin')
@@ -87,6 +119,7 @@ function runPrebuildify(stage) {
       encoding: 'utf8',
       env: {
         ...process.env,
+        ...toolsFor(arch),
         PATH: `${binaries}${path.delimiter}${process.env.PATH ?? ''}`,
         npm_config_jobs: 'max',
         ...(hasHeaders ? { npm_config_nodedir: prefix } : {}),
@@ -100,7 +133,7 @@ function runPrebuildify(stage) {
 }
 
 /** Puts the new binary in place in one step, so that a process that loads it meanwhile sees the old one or the new one. */
-function install(builtFolder) {
+function install(builtFolder, outputFolder) {
   mkdirSync(outputFolder, { recursive: true })
   for (const name of readdirSync(builtFolder)) {
     const temporary = path.join(outputFolder, `.${name}.${String(process.pid)}`)

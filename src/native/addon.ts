@@ -335,7 +335,8 @@ const interfaceVersion = 2
 
 let loaded: NativeAddon | null = null
 
-/** Loads the addon, once per process and thread: a local build, else the prebuilt binary of this platform.
+/** Loads the addon, once per process and thread: a local build, else the prebuilt binary of this platform, else the package
+ *  that brings one.
  *  @throws ERR_NATIVE_UNAVAILABLE, naming the remedy. */
 export function loadAddon(): NativeAddon {
   loaded ??= checkedAddon()
@@ -343,16 +344,38 @@ export function loadAddon(): NativeAddon {
 }
 
 function checkedAddon(): NativeAddon {
-  const require = createRequire(import.meta.url)
-  let addon: NativeAddon
-  try {
-    const find = require('node-gyp-build') as (root: string) => NativeAddon
-    addon = find(packageRoot(dirname(fileURLToPath(import.meta.url))))
-  } catch (cause) {
-    throw unavailable(cause instanceof Error ? cause.message : String(cause), cause)
-  }
+  const addon = findAddon()
   if (addon.interfaceVersion === interfaceVersion) return addon
   throw unavailable(`its interface is ${addon.interfaceVersion}, ${interfaceVersion} is needed`)
+}
+
+function findAddon(): NativeAddon {
+  const require = createRequire(import.meta.url)
+  try {
+    const find = require('node-gyp-build') as (root: string) => NativeAddon
+    return find(packageRoot(dirname(fileURLToPath(import.meta.url))))
+  } catch (cause) {
+    try {
+      return require(platformPackage()) as NativeAddon
+    } catch (error) {
+      const isAbsent = (error as NodeJS.ErrnoException).code === 'MODULE_NOT_FOUND'
+      const reason = isAbsent ? cause : error
+      throw unavailable(reason instanceof Error ? reason.message : String(reason), reason)
+    }
+  }
+}
+
+/** The package that brings the addon for this platform, where a release has one (scripts/release-stage.mjs). */
+function platformPackage(): string {
+  const name = `clustor-${process.platform}-${process.arch}`
+  if (process.platform === 'win32') return `${name}-msvc`
+  return process.platform === 'linux' ? `${name}-${hasGlibc() ? 'gnu' : 'musl'}` : name
+}
+
+/** Takes milliseconds, and is asked only where no binary of our own fits. */
+function hasGlibc(): boolean {
+  const { header } = process.report.getReport() as { header: { glibcVersionRuntime?: string } }
+  return header.glibcVersionRuntime !== undefined
 }
 
 /** The folder of our package.json, from whichever output folder this file was compiled into. */
@@ -368,7 +391,8 @@ function unavailable(reason: string, cause?: unknown): ClustorError {
   return new ClustorError(
     'ERR_NATIVE_UNAVAILABLE',
     `the native addon of clustor cannot be used on ${platform} with Node ${process.versions.node}: ${reason}; ` +
-      'compile it with `npm run build:native` in a checkout, or `npm explore clustor -- npm run build:native` where it is installed',
+      'compile it with `npm run build:native` in a checkout, or `npm explore clustor -- npm run build:native` where it is installed, ' +
+      `or install ${platformPackage()}, if the release has it`,
     { cause, fields: { platform } },
   )
 }

@@ -35,13 +35,13 @@ export async function packedTarball(folder: string): Promise<string> {
   return packInto(folder)
 }
 
-/** An empty project in `parent`, with nothing installed yet. */
-export function emptyConsumer(parent: string): Consumer {
+/** An empty project in `parent`, with nothing installed yet; `node` is the program that it runs under this name. */
+export function emptyConsumer(parent: string, node = process.execPath): Consumer {
   const directory = path.join(parent, 'ein Verbraucher')
   const binaries = path.join(parent, 'bin')
   mkdirSync(directory)
   mkdirSync(binaries)
-  symlinkSync(process.execPath, path.join(binaries, 'node'))
+  symlinkSync(node, path.join(binaries, 'node'))
   symlinkSync('/bin/sh', path.join(binaries, 'sh'))
   symlinkSync(findOnPath('npm'), path.join(binaries, 'npm'))
   writeFileSync(path.join(directory, 'package.json'), '{ "private": true, "type": "module" }\n')

@@ -1,5 +1,5 @@
-import { spawnSync } from 'node:child_process'
-import { existsSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { spawnSync, type SpawnSyncReturns } from 'node:child_process'
+import { cpSync, existsSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import anyTest, { type TestFn } from 'ava'
 import { importScript, packageRoot } from '../house/project.js'
@@ -24,6 +24,20 @@ interface Context {
 
 const test = anyTest as TestFn<Context>
 const prebuildFolder = `prebuilds/${process.platform}-${process.arch}`
+
+/** Runs a script of the checkout. */
+function runNode(script: string, ...scriptArguments: string[]): SpawnSyncReturns<string> {
+  return spawnSync(process.execPath, [path.join(packageRoot, script), ...scriptArguments], {
+    encoding: 'utf8',
+  })
+}
+
+/** The processors that an installed package has a binary for. */
+function packedArches(consumer: Consumer): string[] {
+  return readdirSync(path.join(consumer.directory, 'node_modules/clustor/prebuilds')).map((name) =>
+    name.replace('linux-', ''),
+  )
+}
 
 /** A program of a user: opens a log, appends, reads back. */
 const writeAndRead = `
@@ -132,37 +146,62 @@ test('the shipped declarations compile in a strict project', (t) => {
   t.is(run.output.trim(), '')
 })
 
-test('the prebuilt binary asks for no newer C and C++ libraries than Node.js itself', async (t) => {
+test('prebuilt binaries ask for no newer C and C++ libraries than Node.js itself', async (t) => {
   const { readElf, newerThanNodeNeeds } = (await importScript('elf.mjs')) as Elf
-  const binary = path.join(packageRoot, prebuildFolder, 'clustor.glibc.node')
 
-  const { arch, versions } = readElf(binary)
+  for (const arch of packedArches(t.context.consumer)) {
+    const binary = path.join(packageRoot, `prebuilds/linux-${arch}/clustor.glibc.node`)
+    const found = readElf(binary)
 
-  t.is(arch, process.arch)
-  t.true(versions.length > 0)
-  t.deepEqual(newerThanNodeNeeds(versions), [])
+    t.is(found.arch, arch)
+    t.true(found.versions.length > 0)
+    t.deepEqual(newerThanNodeNeeds(found.versions), [])
+  }
 })
 
-test('a release stages one package for each platform', (t) => {
-  const stage = path.join(t.context.folder, 'stage')
+test('the package brings the binary of this processor, and that of ARM where it can be compiled', (t) => {
+  const arches = packedArches(t.context.consumer)
 
-  const run = spawnSync(
-    process.execPath,
-    [path.join(packageRoot, 'scripts/release-stage.mjs'), '--partial', '--out', stage],
-    { encoding: 'utf8' },
-  )
+  t.true(arches.includes(process.arch))
+  if (spawnSync('aarch64-linux-gnu-g++', ['--version']).status === 0) {
+    t.true(arches.includes('arm64'))
+  } else {
+    t.log('there is no aarch64-linux-gnu-g++ here')
+  }
+})
 
-  t.is(run.status, 0, run.stderr)
-  t.true(
-    existsSync(
-      path.join(stage, `npm/linux-${process.arch}-gnu/clustor.linux-${process.arch}-gnu.node`),
-    ),
-  )
+test('no packed binary has more than 600 KiB', (t) => {
+  const { status, stdout, stderr } = runNode('scripts/check-package.mjs', '--sizes')
+
+  t.is(status, 0, stderr)
+  t.regex(stdout, /^prebuilds\/.*: \d+ bytes$/m)
+})
+
+test('where there is no prebuilt binary the package of the platform serves', (t) => {
+  const { consumer, folder } = t.context
+  const stage = path.join(folder, 'stage')
+  const staged = runNode('scripts/release-stage.mjs', '--partial', '--out', stage)
+  t.is(staged.status, 0, staged.stderr)
+  rmSync(path.join(consumer.directory, 'node_modules/clustor/prebuilds'), { recursive: true })
+
+  const without = consumer.run('node', '--input-type=module', '--eval', writeAndRead)
+  const added = `clustor-${process.platform}-${process.arch}-gnu`
+  const source = path.join(stage, `npm/${process.platform}-${process.arch}-gnu`)
+  cpSync(source, path.join(consumer.directory, 'node_modules', added), { recursive: true })
+  const withPackage = consumer.run('node', '--input-type=module', '--eval', writeAndRead)
+  rmSync(path.join(consumer.directory, 'node_modules', added), { recursive: true })
+
+  t.regex(without.output, /ERR_NATIVE_UNAVAILABLE/)
+  t.true(without.output.includes(`install ${added}`), without.output)
+  t.is(withPackage.output.trim(), 'hello')
 })
 
 test('where there is no prebuilt binary the installed package compiles its own', (t) => {
   const { consumer } = t.context
-  rmSync(path.join(consumer.directory, 'node_modules/clustor/prebuilds'), { recursive: true })
+  rmSync(path.join(consumer.directory, 'node_modules/clustor/prebuilds'), {
+    recursive: true,
+    force: true,
+  })
 
   const build = consumer.runWithCompiler('npm', 'explore', 'clustor', '--', 'npm run build:native')
   const load = consumer.run('node', '--input-type=module', '--eval', writeAndRead)
