@@ -238,8 +238,9 @@ Status Rewriter::Copy() {
 
 Status Rewriter::CopyBlock(const BlockView& block) {
   Write write;
-  const char* why = WriteOfBlock(block, &write);
-  if (why != nullptr) return Status(StatusCode::kLogCorrupt, why);
+  const StatusOr<const char*> why = WriteOfBlock(block, &write);
+  if (!why.ok()) return why.status();
+  if (*why != nullptr) return Status(StatusCode::kLogCorrupt, *why);
   return copy_->Add(std::move(write));
 }
 
