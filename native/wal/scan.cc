@@ -337,16 +337,25 @@ StatusOr<std::vector<uint64_t>> ListSegments(Env* env, const LogPaths& paths,
     if (names.status().details().os_errno == ENOENT) return numbers;
     return names.status();
   }
+  std::vector<uint64_t> indexes;
   for (const std::string& name : *names) {
     const std::string path = paths.wal + "/" + name;
     const std::optional<uint64_t> segment_seq = SegmentSeqOfName(name);
+    const std::optional<uint64_t> index_seq = IndexSeqOfName(name);
     if (segment_seq) {
       numbers.push_back(*segment_seq);
+    } else if (index_seq) {
+      indexes.push_back(*index_seq);
     } else if (IsSpareName(name) || IsRewriteName(name) || path == paths.LedgerNext()) {
       junk->push_back(path);
     }
   }
   std::sort(numbers.begin(), numbers.end());
+  for (const uint64_t index_seq : indexes) {
+    if (!std::binary_search(numbers.begin(), numbers.end(), index_seq)) {
+      junk->push_back(paths.Index(index_seq));
+    }
+  }
   return numbers;
 }
 
