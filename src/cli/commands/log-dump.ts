@@ -31,7 +31,11 @@ export function addLogDump(log: Command, context: CommandContext): void {
     .description('print what the files hold, in file order')
     .argument('<dir>', directoryArgument)
     .addOption(new Option('--type <type>', 'only items of this type').choices(itemTypes))
-    .option('--from <index>', 'leave out entries below it, and blocks with none but such', readPositive)
+    .option(
+      '--from <index>',
+      'leave out entries below it, and blocks with none but such',
+      readPositive,
+    )
     .option('--limit <count>', 'end after so many items', readPositive)
   addLogFlags(command, ', a line for each item').action(async (path: string, flags: DumpFlags) => {
     await withKeyFile(flags, (options) => dump(path, flags, options, context))
