@@ -13,6 +13,7 @@ export {
   verifyDirectory,
   type DirectoryStats,
   type DumpItem,
+  type DumpOptions,
   type InspectOptions,
   type VerifyReport,
 } from './wal/inspect.js'

@@ -1,5 +1,7 @@
-// Slab: an owned, move-only run of bytes. What a write carries to the committer and a read brings
-// back. Memory is not zeroed; aligned to 16 bytes.
+// Slab: an owned, move-only run of bytes: what a write carries to the committer, what a read brings
+// back, and every buffer that is as large as something on disk or of a caller. Memory is not
+// zeroed; aligned to 16 bytes. Not having it is an answer, which operator new cannot give without
+// exceptions.
 #pragma once
 
 #include <cstddef>
@@ -22,6 +24,17 @@ class Slab {
   size_t bytes() const { return bytes_; }
   std::span<const std::byte> span() const { return {data_.get(), bytes_}; }
   std::span<std::byte> mutable_span() { return {data_.get(), bytes_}; }
+  // Makes it at least `bytes` long and keeps what it holds. False when the memory could not be had:
+  // then nothing has changed.
+  [[nodiscard]] bool Grow(size_t bytes) {
+    if (bytes <= bytes_) return true;
+    auto* grown = static_cast<std::byte*>(std::realloc(data_.get(), bytes));
+    if (grown == nullptr) return false;
+    static_cast<void>(data_.release());
+    data_.reset(grown);
+    bytes_ = bytes;
+    return true;
+  }
   // Forgets the bytes past `bytes`; the memory stays. REQUIRES: bytes <= bytes().
   void Shrink(size_t bytes) { bytes_ = bytes; }
 

@@ -70,6 +70,12 @@ Status Status::FromErrno(int os_errno, const char* syscall, std::string path) {
   return Status(CodeOfErrno(os_errno), std::move(details));
 }
 
+Status OutOfMemory(uint64_t bytes) {
+  return Status(StatusCode::kOutOfMemory, "there is no memory for " + std::to_string(bytes) +
+                                              " bytes: nothing was done; try again with more "
+                                              "memory or with less at once");
+}
+
 const StatusDetails& Status::details() const {
   static const StatusDetails* const kNone = new StatusDetails();
   return failure_ ? failure_->details : *kNone;
@@ -80,6 +86,7 @@ bool Status::IsShortage() const {
     case StatusCode::kDiskFull:
     case StatusCode::kQuotaExceeded:
     case StatusCode::kTooManyFiles:
+    case StatusCode::kOutOfMemory:
       return true;
     default:
       return false;

@@ -58,8 +58,8 @@ class [[nodiscard]] Status {
   // REQUIRES: !ok(). For adding the segment, offset or range known only by the caller.
   StatusDetails& mutable_details() { return failure_->details; }
   const std::string& message() const { return details().message; }
-  // True when the failure is a shortage that can end by itself (space, quota, descriptors): nothing
-  // was written and the same call can succeed later.
+  // True when the failure is a shortage that can end by itself (space, quota, descriptors, memory):
+  // nothing was written and the same call can succeed later.
   bool IsShortage() const;
 
  private:
@@ -69,6 +69,9 @@ class [[nodiscard]] Status {
   };
   std::unique_ptr<Failure> failure_;
 };
+
+// kOutOfMemory, for a piece of memory of `bytes`.
+Status OutOfMemory(uint64_t bytes);
 
 template <typename T>
 class [[nodiscard]] StatusOr {

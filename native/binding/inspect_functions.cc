@@ -145,9 +145,10 @@ Napi::Value DumpDirectoryJs(const Napi::CallbackInfo& info) {
   return AsyncTask<SharedIterator>::Run(
       info.Env(), "clustor.dump",
       [directory = TextArgument(info, 0), wal_directory = TextArgument(info, 1),
-       keys = std::move(keys.value())]() -> StatusOr<SharedIterator> {
+       keys = std::move(keys.value()),
+       from_index = ToPosition(info[3]).value_or(0)]() -> StatusOr<SharedIterator> {
         StatusOr<std::unique_ptr<DumpIterator>> iterator =
-            DumpIterator::Open(PosixEnv(), directory, wal_directory, keys);
+            DumpIterator::Open(PosixEnv(), directory, wal_directory, keys, from_index);
         if (!iterator.ok()) return iterator.status();
         return SharedIterator(std::move(iterator.value()));
       },

@@ -48,7 +48,7 @@ StatusOr<FrameBatch> TakeBatch(AppendCursor* cursor, size_t count) {
   if (!total) return ArgumentError("frames exceed their bytes");
   FrameBatch batch;
   batch.bytes = Slab(*total);
-  if (batch.bytes.data() == nullptr) return Status(StatusCode::kInternal, "out of memory");
+  if (batch.bytes.data() == nullptr) return OutOfMemory(*total);
   std::memcpy(batch.bytes.data(), cursor->bytes.data(), *total);
   SealFrames(batch.bytes.data(), byte_lengths, cursor->term, cursor->next_index, kNormalEntry);
   batch.byte_lengths.assign(byte_lengths.begin(), byte_lengths.end());
@@ -74,7 +74,7 @@ StatusOr<FrameBatch> CopyBatch(const Napi::CallbackInfo& info) {
   if (!total || *total != bytes->size()) return ArgumentError("byteLengths do not fit the bytes");
   FrameBatch batch;
   batch.bytes = Slab(*total);
-  if (batch.bytes.data() == nullptr) return Status(StatusCode::kInternal, "out of memory");
+  if (batch.bytes.data() == nullptr) return OutOfMemory(*total);
   std::memcpy(batch.bytes.data(), bytes->data(), *total);
   batch.byte_lengths.assign(byte_lengths->begin(), byte_lengths->end());
   batch.first_index = *first_index;

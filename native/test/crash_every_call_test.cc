@@ -128,7 +128,7 @@ void CrashAtCallsOf(const std::vector<Step>& script, const Setup& setup, const L
   const uint64_t calls = whole.env->changes();
   std::mt19937_64 random(42);
   const uint64_t first = calls > calls_max ? calls - calls_max : 1;
-  for (uint64_t call = first; call <= calls && !CurrentTestFailed(); ++call) {
+  for (uint64_t call = first; call <= calls && !CurrentTestFailed(); call += kStride) {
     LogFixture log(options);
     log.env->PowerOffAfter(call);
     const Run run = Follow(script, &log);

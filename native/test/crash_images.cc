@@ -44,8 +44,7 @@ std::vector<const PagedBytes*> StaleOf(const History& history, size_t point) {
   std::vector<const PagedBytes*> stale;
   for (const size_t earlier : {point, point / 2}) {
     for (const auto& [path, inode] : history.points[earlier].disk.durable_names) {
-      const bool is_segment = path.find("segment-") != std::string::npos;
-      if (is_segment && inode->dirty.empty()) stale.push_back(&inode->durable);
+      if (IsSegment(path) && inode->dirty.empty()) stale.push_back(&inode->durable);
     }
   }
   return stale;

@@ -69,7 +69,7 @@ std::optional<BitFlip> FlipAcknowledged(FaultEnv* image, uint64_t durable_block,
                                         std::mt19937_64* random) {
   std::vector<std::string> segments;
   for (const std::string& path : image->Names()) {
-    if (Contains(path, "segment-")) segments.push_back(path);
+    if (IsSegment(path)) segments.push_back(path);
     if (Contains(path, "durability.log") && durable_block > 0 && (*random)() % 8 == 0) {
       return FlipLedger(image, path, random);
     }
@@ -114,7 +114,7 @@ uint64_t ProvenBlock(const FaultEnv& image) {
 
 bool HasBlockAbove(const FaultEnv& image, uint64_t block) {
   for (const std::string& path : image.Names()) {
-    if (!Contains(path, "segment-")) continue;
+    if (!IsSegment(path)) continue;
     const std::vector<std::byte> bytes = image.Bytes(path);
     const std::span<const std::byte> all(bytes);
     const bool is_whole = bytes.size() > kSegmentHeaderBytes &&

@@ -140,7 +140,7 @@ TEST(Crash, LosesNothingAcknowledgedAndInventsNothing) {
   const char* count = std::getenv("CLUSTOR_SEEDS");
   const uint64_t seeds = only != nullptr    ? 1
                          : count != nullptr ? std::strtoull(count, nullptr, 10)
-                                            : 400;
+                                            : 400 / kStride;
   for (uint64_t seed = first; seed < first + seeds; ++seed) {
     if (!RunSeed(seed)) {
       Fail(__FILE__, __LINE__, "rerun with CLUSTOR_SEED=" + std::to_string(seed));
@@ -166,7 +166,7 @@ TEST(Crash, OfRecoveryItselfNeverEndangersAcknowledgedBlocks) {
   whole.env->SetBytes(whole.LedgerPath(), ledger);
   std::mt19937_64 random(3);
 
-  for (int trial = 0; trial < 2'000; ++trial) {
+  for (int trial = 0; trial < 2'000 / kStride; ++trial) {
     std::unique_ptr<FaultEnv> image = whole.env->Copy();
     LogFixture log;
     for (int crash = 0; crash < 4; ++crash) {

@@ -19,6 +19,11 @@
 
 namespace clustor::test {
 
+// Whether the path is that of a segment, not of the index of one.
+inline bool IsSegment(const std::string& path) {
+  return path.find("/segment-") != std::string::npos && path.ends_with(".log");
+}
+
 enum class Call : uint8_t {
   kOpen,
   kWrite,

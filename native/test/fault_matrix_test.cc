@@ -74,7 +74,7 @@ uint64_t CallsOf(const CrashSettings& settings, Call call) {
 void CheckKind(const CrashSettings& settings, const Kind& kind) {
   const auto calls = static_cast<int>(CallsOf(settings, kind.call));
   CHECK(calls > 0);
-  for (int nth = 1; nth <= calls; ++nth) {
+  for (int nth = 1; nth <= calls; nth += kStride) {
     for (const int os_errno : kind.errnos) {
       for (const size_t partial_bytes : kind.partial_bytes) {
         for (const bool sticky : {false, true}) {

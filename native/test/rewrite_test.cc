@@ -266,7 +266,7 @@ TEST(Rewrite, CrashesIntoTheOldLogOrTheNewOne) {
       CHECK(ContentOf(&log) == before);
       const int encoding = EncodingOf(*log.env, log.SegmentPath(log.log->Stats().tail_segment));
       for (const std::string& path : WalFiles(*log.env)) {
-        if (path.find("segment-") != std::string::npos) {
+        if (IsSegment(path)) {
           CHECK_EQ(EncodingOf(*log.env, path), encoding);
         }
         CHECK(path.find("rewrite-") == std::string::npos);
@@ -322,8 +322,8 @@ TEST(Rewrite, UnderAnotherKeyLeavesNothingUnderTheOldOne) {
 
     CHECK(!HoldsSecret(*log.env));
     for (const std::string& path : WalFiles(*log.env)) {
-      if (path == log.LedgerPath()) continue;
-      CHECK(path.find("segment-") != std::string::npos);
+      if (path == log.LedgerPath() || path.ends_with(".idx")) continue;
+      CHECK(IsSegment(path));
       CHECK_EQ(DekEpochOf(*log.env, path), epochs.back());
     }
     log.options.keys = RingOf({epochs.back()});

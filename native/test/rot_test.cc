@@ -3,6 +3,7 @@
 
 #include "base/coding.h"
 #include "check.h"
+#include "key_fixture.h"
 #include "log_fixture.h"
 #include "wal/format.h"
 
@@ -180,6 +181,34 @@ TEST(Rot, OfABlockWithASuccessorIsRefusedWithoutAnyProof) {
 
   CHECK_EQ(OpenDamaged(&log), StatusCode::kLogCorrupt);
   CHECK_EQ(log.open_status.details().offset, 8192);
+}
+
+// W06: wherever the header rots, its salt included, the blocks behind it say that it was there.
+void HeaderRotsWithoutAnyProof(LogFixture* log) {
+  Fill(log, 3, 50);
+  std::vector<std::byte> ledger = log->env->Bytes(log->LedgerPath());
+  std::fill(ledger.begin() + 4096, ledger.end(), std::byte{0});
+  log->env->SetBytes(log->LedgerPath(), ledger);
+  const std::unique_ptr<FaultEnv> good = log->env->Copy();
+  // Every field, and the zeros and the checksum behind them.
+  for (uint64_t at = 0; at < kSegmentHeaderBytes; at += at < 400 ? 1 : 97) {
+    log->env = good->Copy();
+    log->FlipBit(log->SegmentPath(1), at);
+    const StatusCode code = OpenDamaged(log);
+    // Rot of the version reads as a newer format, which is refused as well.
+    CHECK(code == StatusCode::kLogCorrupt || code == StatusCode::kFormatNewer);
+  }
+}
+
+TEST(Rot, OfAnyByteOfASegmentHeaderIsRefusedWithoutAnyProof) {
+  LogFixture log;
+  HeaderRotsWithoutAnyProof(&log);
+}
+
+TEST(Rot, OfAnyByteOfAnEncryptedSegmentsHeaderIsRefusedWithoutAnyProof) {
+  LogFixture log;
+  log.options.keys = RingOf({1});
+  HeaderRotsWithoutAnyProof(&log);
 }
 
 // W25

@@ -21,6 +21,12 @@ constexpr size_t kFailuresKept = 10;
 
 enum class Adversary : uint8_t { kAccident, kForger };
 
+// The name without its number.
+std::string LabelOf(const std::string& name) {
+  if (name.ends_with(".idx")) return "index";
+  return name.substr(0, name.find_first_of("0123456789"));
+}
+
 class Matrix {
  public:
   Matrix(const TamperWorld& world, Adversary adversary, TamperResult* result)
@@ -277,9 +283,8 @@ void Matrix::TryOtherFiles() {
     const auto& path = entry.first;
     const auto& content = entry.second;
     const std::string name = path.substr(path.find_last_of('/') + 1);
-    const bool is_log = name.starts_with("segment-") && name.ends_with(".log");
-    if (is_log || name == "durability.log" || name == "LOCK") continue;
-    const std::string file = name.substr(0, name.find_first_of("0123456789"));
+    if (IsSegment(path) || name == "durability.log" || name == "LOCK") continue;
+    const std::string file = LabelOf(name);
     if (content.bytes() == 0) continue;
     TryRegion(path, file, {"content", 0, std::min<uint64_t>(content.bytes(), 400)});
     for (uint64_t at = 0; at < std::min<uint64_t>(content.bytes(), 400); ++at) {
@@ -298,7 +303,7 @@ void Matrix::TryGraftedFiles(const std::string& source, const Files& other) {
     const auto& content = entry.second;
     const std::string name = path.substr(path.find_last_of('/') + 1);
     if (name == "LOCK") continue;
-    const std::string file = name.substr(0, name.find_first_of("0123456789"));
+    const std::string file = LabelOf(name);
     Try(file, "whole file", action, [&](Files* files) { (*files)[path] = content; });
   }
   // Blocks at the same place of the same segment.

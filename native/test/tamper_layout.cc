@@ -92,8 +92,6 @@ void AddBlockRegions(const std::string& name, const BlockPlace& block, std::vect
   if (padding > 0) all->push_back({name + ", padding", end, padding});
 }
 
-bool IsSegment(const std::string& path) { return path.find("segment-") != std::string::npos; }
-
 // Returns the checksum of the last block.
 uint32_t ForgeSegment(std::vector<std::byte>* bytes, bool first, uint32_t previous) {
   const std::span<std::byte> all(*bytes);

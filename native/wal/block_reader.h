@@ -8,8 +8,8 @@
 #include <span>
 #include <string>
 #include <utility>
-#include <vector>
 
+#include "base/slab.h"
 #include "base/status.h"
 #include "os/env.h"
 #include "wal/format.h"
@@ -59,7 +59,7 @@ class BlockOpener {
   const bool is_encrypted_;
   const StoredForm form_;
   const std::unique_ptr<SegmentCipher> cipher_;
-  std::vector<std::byte> plaintext_;
+  Slab plaintext_;
   StoredFrameDecoder decoder_;
 };
 
@@ -88,7 +88,7 @@ class BlockReader {
   uint64_t bytes_read_ = 0;
   // What is in memory of the file: window_bytes_ bytes, at most a megabyte, or one block when it is
   // larger.
-  std::vector<std::byte> window_;
+  Slab window_;
   uint64_t window_offset_ = 0;
   uint64_t window_bytes_ = 0;
 };

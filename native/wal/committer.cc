@@ -68,6 +68,7 @@ Committer::Committer(Env* env, LogPaths paths, const LogOptions& options, Segmen
       sink_(sink),
       keys_(options.keys),
       spares_(env, paths, SpareLimitsOf(options), {pattern.cipher, pattern.dek_epoch}),
+      indexer_(env, paths_),
       ledger_(env, paths, options),
       tail_(env, paths, std::move(pattern), &spares_),
       sealer_(ledger_.nonces()),
@@ -200,6 +201,7 @@ bool Committer::TailHasRoom(uint64_t block_bytes, RoomFor what) const {
 
 Status Committer::Rotate(RoomFor what) {
   const bool is_first = !tail_.HasRoom(0);
+  const uint64_t sealed = tail_.segment_seq();
   bool late = false;
   Status rotated = tail_.Rotate(chain_, end_.last_index + 1, &late);
   if (rotated.IsShortage() && what == RoomFor::kState) {
@@ -214,6 +216,7 @@ Status Committer::Rotate(RoomFor what) {
   if (!mac.ok()) return mac.status();
   tail_.UseMac(std::move(*mac));
   if (is_first) return Status::Ok();
+  indexer_.Add(sealed);
   const MutexLock lock(&stats_mutex_);
   ++stats_.rotations;
   if (late) ++stats_.late_spares;
@@ -327,7 +330,8 @@ void Committer::UpdateMaintenance() {
   const bool wants_spare = spares_.Wanted() && tail_.offset() > tail_.segment_bytes() / 4;
   wants_spare_.store(wants_spare, std::memory_order_relaxed);
   wants_ledger_.store(ledger_.WantsNext(), std::memory_order_relaxed);
-  const bool wanted = wants_spare || ledger_.WantsNext() || spares_.WantsHeadroom();
+  const bool wanted =
+      wants_spare || ledger_.WantsNext() || spares_.WantsHeadroom() || indexer_.HasWork();
   wants_maintenance_.store(poison_.ok() && wanted, std::memory_order_release);
   SetMaintenanceDue(poison_.ok() ? writer_.ConfirmDueNs() : 0);
 }
@@ -338,6 +342,10 @@ bool Committer::RunMaintenanceStep() {
   if (wants_spare_.load(std::memory_order_relaxed)) spares_.Prepare(&cancelled_);
   if (wants_ledger_.load(std::memory_order_relaxed)) ledger_.PrepareNext(&cancelled_);
   if (spares_.WantsHeadroom()) spares_.MakeHeadroom();
+  // What appends wait for comes first; one at a time, so that a close need not wait for many.
+  if (indexer_.Step() && indexer_.HasWork() && !cancelled_.load(std::memory_order_relaxed)) {
+    wants_maintenance_.store(true, std::memory_order_release);
+  }
   return true;
 }
 
@@ -396,6 +404,7 @@ Status Committer::TruncatePrefix(uint64_t before) {
 
 // Nothing of the segment is part of the log any more.
 Status Committer::RemoveSegment(uint64_t segment_seq) {
+  RemoveIndex(env_, paths_, segment_seq);
   if (spares_.Recycle(segment_seq)) {
     const MutexLock lock(&stats_mutex_);
     ++stats_.recycled_segments;

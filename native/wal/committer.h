@@ -21,6 +21,7 @@
 #include "wal/group_plan.h"
 #include "wal/ledger.h"
 #include "wal/log.h"
+#include "wal/segment_index.h"
 #include "wal/segment_tail.h"
 #include "wal/spare.h"
 #include "wal/stats.h"
@@ -48,6 +49,7 @@ class Committer final : public CommitTask {
   SegmentTail* tail() { return &tail_; }
   Catalog* catalog() { return &catalog_; }
   SpareStore* spares() { return &spares_; }
+  SegmentIndexer* indexer() { return &indexer_; }
   // Makes the first segment of a new log.
   Status Start(CommitterStart start) EXCLUDES(commit_mutex_);
 
@@ -56,8 +58,8 @@ class Committer final : public CommitTask {
   // Commits one group; true when more writes wait. One thread at a time.
   bool Step() EXCLUDES(commit_mutex_);
   bool RunCommitStep() override { return Step(); }
-  // Makes a spare segment or the next ledger when one is wanted, and confirms the newest block when
-  // that is due; true when it made something.
+  // Makes a spare segment, the next ledger or the index of a sealed segment when one is wanted, and
+  // confirms the newest block when that is due; true when it made something.
   bool RunMaintenanceStep() override;
   // Confirms the newest block, due or not; true when there was something to confirm.
   bool ConfirmNow() EXCLUDES(commit_mutex_);
@@ -115,6 +117,7 @@ class Committer final : public CommitTask {
   Catalog catalog_;
   KeyHolder keys_;
   SpareStore spares_;
+  SegmentIndexer indexer_;
   SyncWatch sync_watch_;
 
   Mutex commit_mutex_;

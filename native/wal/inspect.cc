@@ -12,6 +12,7 @@
 #include "wal/recovery.h"
 #include "wal/rewrite_flip.h"
 #include "wal/scan.h"
+#include "wal/segment_index.h"
 
 namespace clustor {
 
@@ -63,8 +64,8 @@ StatusOr<VerifyReport> VerifyDirectory(Env* env, const std::string& directory,
 
 class DumpIterator::Impl {
  public:
-  Impl(Env* env, LogPaths paths, std::shared_ptr<const KeyRing> keys)
-      : env_(env), paths_(std::move(paths)), keys_(std::move(keys)) {}
+  Impl(Env* env, LogPaths paths, std::shared_ptr<const KeyRing> keys, uint64_t from_index)
+      : env_(env), paths_(std::move(paths)), keys_(std::move(keys)), from_index_(from_index) {}
 
   Status List();
   StatusOr<std::optional<DumpItem>> Next();
@@ -74,6 +75,10 @@ class DumpIterator::Impl {
 
   StatusOr<Item> OpenSegment();
   StatusOr<Item> NextInSegment();
+  bool IsLeftOut(uint64_t entry_count, uint64_t last_index) const {
+    return entry_count > 0 && last_index < from_index_;
+  }
+  void SkipByIndex();
   Item NextFrame();
   StatusOr<Item> NextLedgerRecord();
   Status OpenLedger();
@@ -83,6 +88,7 @@ class DumpIterator::Impl {
   Env* env_;
   const LogPaths paths_;
   const std::shared_ptr<const KeyRing> keys_;
+  const uint64_t from_index_;
   std::unique_ptr<Env> view_;  // What env_ is, when a rewriting is to be finished.
   std::vector<uint64_t> segments_;
   size_t next_segment_ = 0;
@@ -91,6 +97,8 @@ class DumpIterator::Impl {
   std::unique_ptr<File> file_;
   std::unique_ptr<BlockReader> reader_;
   uint64_t segment_seq_ = 0;
+  SegmentHeader header_;
+  std::optional<SegmentIndex> index_;
   ChainEnd chain_;
   BlockView block_;
   std::unique_ptr<FrameReader> frames_;
@@ -125,6 +133,7 @@ StatusOr<std::optional<DumpItem>> DumpIterator::Impl::Next() {
     if (reader_ != nullptr) {
       StatusOr<Item> item = NextInSegment();
       if (!item.ok() || item->has_value()) return item;
+      if (reader_ != nullptr) continue;
     }
     if (next_segment_ < segments_.size()) return OpenSegment();
     return NextLedgerRecord();
@@ -144,6 +153,7 @@ std::optional<DumpItem> DumpIterator::Impl::Invalid(uint64_t offset, std::string
 void DumpIterator::Impl::CloseSegment() {
   frames_.reset();
   reader_.reset();
+  index_.reset();
   file_.reset();
 }
 
@@ -166,6 +176,11 @@ StatusOr<std::optional<DumpItem>> DumpIterator::Impl::OpenSegment() {
   }
   reader_ = std::make_unique<BlockReader>(file_.get(), *header, std::move(cipher));
   chain_ = {header->first_block - 1, header->previous_checksum};
+  header_ = *header;
+  if (from_index_ > 0) {
+    const uint32_t checksum = Load32(bytes.data() + kSegmentHeaderBytes - kBlockChecksumBytes);
+    index_ = LoadSegmentIndex(env_, paths_, header_, checksum);
+  }
   DumpItem item;
   item.type = DumpItem::Type::kSegment;
   item.segment = header->segment_seq;
@@ -180,7 +195,25 @@ StatusOr<std::optional<DumpItem>> DumpIterator::Impl::OpenSegment() {
   return Item(std::move(item));
 }
 
+// To the next block that is wanted, or the last. An index that does not agree with what stands
+// there is of no use, and nothing is skipped.
+void DumpIterator::Impl::SkipByIndex() {
+  if (!index_) return;
+  const size_t here = static_cast<size_t>(chain_.block + 1 - header_.first_block);
+  size_t row = here;
+  while (row + 1 < index_->rows.size() &&
+         IsLeftOut(index_->rows[row].entry_count, index_->rows[row].last_index)) {
+    ++row;
+  }
+  if (row == here) return;
+  if (!AgreesWith(*index_, row, header_, file_.get())) return index_.reset();
+  const IndexRow& next = index_->rows[row];
+  reader_->Seek(next.offset);
+  chain_ = {index_->first_block + row - 1, next.previous_checksum};
+}
+
 StatusOr<std::optional<DumpItem>> DumpIterator::Impl::NextInSegment() {
+  SkipByIndex();
   std::string why;
   const uint64_t offset = reader_->offset();
   const StatusOr<BlockOutcome> outcome = reader_->Next(chain_, &block_, &why);
@@ -191,6 +224,7 @@ StatusOr<std::optional<DumpItem>> DumpIterator::Impl::NextInSegment() {
   }
   if (*outcome != BlockOutcome::kBlock) return Invalid(offset, why);
   chain_ = {block_.header.number, block_.checksum};
+  if (IsLeftOut(block_.header.entry_count, block_.header.last_index)) return Item();
   frames_ = std::make_unique<FrameReader>(block_.frames);
   stored_frames_ = block_.plaintext;
   DumpItem item;
@@ -289,8 +323,10 @@ DumpIterator::~DumpIterator() = default;
 
 StatusOr<std::unique_ptr<DumpIterator>> DumpIterator::Open(Env* env, const std::string& directory,
                                                            const std::string& wal_directory,
-                                                           std::shared_ptr<const KeyRing> keys) {
-  auto impl = std::make_unique<Impl>(env, PathsOf(directory, wal_directory), std::move(keys));
+                                                           std::shared_ptr<const KeyRing> keys,
+                                                           uint64_t from_index) {
+  auto impl =
+      std::make_unique<Impl>(env, PathsOf(directory, wal_directory), std::move(keys), from_index);
   RETURN_IF_ERROR(impl->List());
   return std::unique_ptr<DumpIterator>(new DumpIterator(std::move(impl)));
 }

@@ -53,11 +53,13 @@ struct DumpItem {
 
 class DumpIterator {
  public:
-  // Without keys the blocks of encrypted segments are listed, their records are not.
-  // Errors: kIo and its kin when the directory cannot be listed.
-  static StatusOr<std::unique_ptr<DumpIterator>> Open(
-      Env* env, const std::string& directory, const std::string& wal_directory,
-      std::shared_ptr<const KeyRing> keys = nullptr);
+  // Without keys the blocks of encrypted segments are listed, their records are not. Blocks whose
+  // entries all lie below from_index are left out with everything in them; where a segment has an
+  // index, they are not even read. Errors: kIo and its kin when the directory cannot be listed.
+  static StatusOr<std::unique_ptr<DumpIterator>> Open(Env* env, const std::string& directory,
+                                                      const std::string& wal_directory,
+                                                      std::shared_ptr<const KeyRing> keys = nullptr,
+                                                      uint64_t from_index = 0);
   ~DumpIterator();
   // The next item, or nothing at the end. A file that does not verify yields one kInvalid item and
   // the iterator goes on with the next file. Memory: one block.

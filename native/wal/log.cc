@@ -128,10 +128,9 @@ Status Log::Impl::Open() {
   const MutexLock hold(&close_mutex_);
   lock_ = std::move(*lock);
   open_.store(true, std::memory_order_release);
-  // What was found and not confirmed yet.
-  if (pool_ != nullptr && committer_->maintenance_due_ns() != 0) {
-    pool_->ScheduleMaintenance(committer_.get());
-  }
+  // What was found and not confirmed yet, and indexes that are missing.
+  const bool due = committer_->maintenance_due_ns() != 0 || committer_->WantsMaintenance();
+  if (pool_ != nullptr && due) pool_->ScheduleMaintenance(committer_.get());
   return Status::Ok();
 }
 

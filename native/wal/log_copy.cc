@@ -55,7 +55,7 @@ StatusOr<BlockOutcome> BlockWalker::Next(BlockView* block, std::string* why) {
   return outcome;
 }
 
-const char* WriteOfBlock(const BlockView& block, Write* write) {
+StatusOr<const char*> WriteOfBlock(const BlockView& block, Write* write) {
   FrameReader reader(block.frames);
   FrameBatch batch;
   size_t entries_at = 0;
@@ -77,6 +77,7 @@ const char* WriteOfBlock(const BlockView& block, Write* write) {
   if (batch.byte_lengths.empty()) return nullptr;
   const std::span<const std::byte> entries = block.frames.subspan(entries_at);
   batch.bytes = Slab(entries.size());
+  if (batch.bytes.data() == nullptr) return OutOfMemory(entries.size());
   std::memcpy(batch.bytes.data(), entries.data(), entries.size());
   write->frames = std::move(batch);
   return nullptr;

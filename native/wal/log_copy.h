@@ -43,8 +43,9 @@ class BlockWalker {
   ChainEnd end_;
 };
 
-// The write that makes a block. Nullptr on success; else what is wrong with its frames.
-const char* WriteOfBlock(const BlockView& block, Write* write);
+// The write that makes a block. Nullptr on success; else what is wrong with its frames. Errors:
+// kOutOfMemory.
+StatusOr<const char*> WriteOfBlock(const BlockView& block, Write* write);
 
 // A new log that is written once, from its beginning.
 class LogCopy {

@@ -22,6 +22,7 @@ struct LogPaths {
   std::string Settling() const { return wal + "/settling.log"; }
   std::string SettlingNext() const { return wal + "/settling.next"; }
   std::string Segment(uint64_t segment_seq) const;
+  std::string Index(uint64_t segment_seq) const;
   std::string Spare(uint64_t number) const;
   std::string Headroom() const { return wal + "/headroom.log"; }
   // Of a segment of a log that is being rewritten.
@@ -34,6 +35,8 @@ LogPaths PathsOf(const std::string& directory, const std::string& wal_directory)
 
 // The segment_seq in the name of a segment file; nothing for any other name.
 std::optional<uint64_t> SegmentSeqOfName(std::string_view name);
+// Likewise of the index of one.
+std::optional<uint64_t> IndexSeqOfName(std::string_view name);
 bool IsSpareName(std::string_view name);
 // The number in the path of a spare; nothing for any other path.
 std::optional<uint64_t> SpareNumberOfPath(std::string_view path);

@@ -1,6 +1,6 @@
 #include "wal/reader.h"
 
-#include <cerrno>
+#include <algorithm>
 #include <cstring>
 #include <vector>
 
@@ -21,10 +21,12 @@ class EntryReader {
 
  private:
   Status AddFrames(const BlockView& block, const ReadStep& step);
+  Status Add(std::span<const std::byte> frame);
 
   StepReader blocks_;
   const uint64_t bytes_max_;
-  std::vector<std::byte> frames_;
+  Slab frames_;  // Of which bytes_ are taken.
+  size_t bytes_ = 0;
   FrameRange range_;
   bool full_ = false;
 };
@@ -48,7 +50,7 @@ Status EntryReader::AddFrames(const BlockView& block, const ReadStep& step) {
     if (frame.is_state() || frame.index() < step.first_index) continue;
     if (frame.index() > step.last_index) break;
     const bool first = range_.byte_lengths.empty();
-    full_ = !first && frames_.size() + frame.bytes.size() > bytes_max_;
+    full_ = !first && bytes_ + frame.bytes.size() > bytes_max_;
     if (full_) return Status::Ok();
     if (first) range_.first_index = frame.index();
     if (!first && frame.index() != range_.last_index + 1)
@@ -56,16 +58,26 @@ Status EntryReader::AddFrames(const BlockView& block, const ReadStep& step) {
     range_.last_index = frame.index();
     range_.byte_lengths.push_back(static_cast<uint32_t>(frame.bytes.size()));
     AppendRun(&range_.runs, frame.term(), frame.kind(), 1);
-    frames_.insert(frames_.end(), frame.bytes.begin(), frame.bytes.end());
+    RETURN_IF_ERROR(Add(frame.bytes));
   }
   if (range_.last_index != step.last_index) return blocks_.Corrupt(step, "an entry is missing");
   return Status::Ok();
 }
 
+Status EntryReader::Add(std::span<const std::byte> frame) {
+  const size_t end = bytes_ + frame.size();
+  // By doubling, so that reading many small entries copies each byte about twice.
+  if (end > frames_.bytes() && !frames_.Grow(std::max(end, 2 * frames_.bytes()))) {
+    return OutOfMemory(end);
+  }
+  std::memcpy(frames_.data() + bytes_, frame.data(), frame.size());
+  bytes_ = end;
+  return Status::Ok();
+}
+
 FrameRead EntryReader::Take() {
-  FrameRead read{std::move(range_), Slab(frames_.size())};
-  if (!frames_.empty()) std::memcpy(read.bytes.data(), frames_.data(), frames_.size());
-  return read;
+  frames_.Shrink(bytes_);
+  return {std::move(range_), std::move(frames_)};
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/planted_bug.h"
+#include "wal/segment_index.h"
 #include "wal/settle.h"
 #include "wal/zero_file.h"
 
@@ -56,6 +57,9 @@ Status Recovery::Run() {
     committer_->tail()->StartAt(prefix.first_segment);
   }
   RETURN_IF_ERROR(committer_->ledger()->RecordSettings());
+  for (size_t i = 0; i + 1 < scan_->segments.size(); ++i) {
+    committer_->indexer()->Add(scan_->segments[i].segment_seq);
+  }
   committer_->catalog()->Reset(std::move(scan_->segments), scan_->log.first_index,
                                scan_->log.last_index);
   return committer_->Start(Start());
@@ -85,6 +89,7 @@ Status Recovery::RemovePrefix() {
   std::vector<std::string> paths;
   for (const uint64_t segment_seq : scan_->below_prefix) {
     paths.push_back(paths_.Segment(segment_seq));
+    RemoveIndex(env_, paths_, segment_seq);
   }
   return Remove(paths);
 }

@@ -11,6 +11,7 @@
 #include "wal/open.h"
 #include "wal/rewrite_flip.h"
 #include "wal/scan.h"
+#include "wal/segment_index.h"
 #include "wal/stored_frames.h"
 
 namespace clustor {
@@ -238,8 +239,9 @@ Status Rewriter::Copy() {
 
 Status Rewriter::CopyBlock(const BlockView& block) {
   Write write;
-  const char* why = WriteOfBlock(block, &write);
-  if (why != nullptr) return Status(StatusCode::kLogCorrupt, why);
+  const StatusOr<const char*> why = WriteOfBlock(block, &write);
+  if (!why.ok()) return why.status();
+  if (*why != nullptr) return Status(StatusCode::kLogCorrupt, *why);
   return copy_->Add(std::move(write));
 }
 
@@ -283,6 +285,7 @@ Status Rewriter::RemoveOld() {
   for (const uint64_t segment_seq : *numbers) {
     if (segment_seq < start_.segment) {
       RETURN_IF_ERROR(env_->RemoveFile(paths_.Segment(segment_seq)));
+      RemoveIndex(env_, paths_, segment_seq);
     }
   }
   for (const std::string& path : junk) RETURN_IF_ERROR(env_->RemoveFile(path));

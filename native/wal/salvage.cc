@@ -223,7 +223,9 @@ Status Salvager::CheckTrailer(const SegmentHeader& header, bool is_newest) {
 
 Status Salvager::CopyBlock(const BlockView& block) {
   Write write;
-  const char* why = WriteOfBlock(block, &write);
+  const StatusOr<const char*> frames = WriteOfBlock(block, &write);
+  if (!frames.ok()) return frames.status();
+  const char* why = *frames;
   if (why == nullptr) why = ReplayBlock(block, &log_);
   if (why != nullptr) {
     Damage(block.header.segment_seq, block.offset, why);

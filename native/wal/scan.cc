@@ -25,6 +25,7 @@ class Scanner {
   Status AnnounceBytes(const std::vector<uint64_t>& numbers);
   Status Merge(SegmentScan* segment, bool newest);
   Status MergeRefused(const SegmentScan& segment, bool newest);
+  StatusOr<bool> HasLaterBlock(const SegmentScan& segment);
   void Link(const SegmentScan& segment);
   void Replay(SegmentScan* segment);
   void DropSpans(uint64_t from);
@@ -174,18 +175,39 @@ Status Scanner::MergeRefused(const SegmentScan& segment, bool newest) {
   } else if (segment.header_verifies || !newest) {
     Corrupt(segment.segment_seq, 0, why.message());
   } else {
-    StatusOr<std::unique_ptr<File>> file =
-        env_->OpenFile(paths_.Segment(segment.segment_seq), OpenMode::kReadOnly);
-    if (!file.ok()) return file.status();
     scan_.half_made = segment.segment_seq;
-    // Without a salt the header never got that far, and what stands behind it is of older lives.
-    const SegmentHeader& remains = segment.remains;
-    if (remains.cipher == 0 && remains.salt == KeySalt{}) return Status::Ok();
-    StatusOr<Leftover> behind = ExamineLeftover(file->get(), remains, 0, scan_.end.block);
-    if (!behind.ok()) return behind.status();
-    if (behind->later_block_offset) Corrupt(segment.segment_seq, 0, why.message());
+    const StatusOr<bool> rotted = HasLaterBlock(segment);
+    if (!rotted.ok()) return rotted.status();
+    if (*rotted) Corrupt(segment.segment_seq, 0, why.message());
   }
   return Status::Ok();
+}
+
+// Whether block v + 2 or a later one stands behind a header that does not verify. The header was
+// synced with block v + 1, before them: it rotted. Such blocks are known by the salt. The header
+// has it, and should the rot be there, so has the first block.
+StatusOr<bool> Scanner::HasLaterBlock(const SegmentScan& segment) {
+  StatusOr<std::unique_ptr<File>> file =
+      env_->OpenFile(paths_.Segment(segment.segment_seq), OpenMode::kReadOnly);
+  if (!file.ok()) return file.status();
+  const auto examine = [&](const SegmentHeader& header) -> StatusOr<bool> {
+    StatusOr<Leftover> behind = ExamineLeftover(file->get(), header, 0, scan_.end.block);
+    if (!behind.ok()) return behind.status();
+    return behind->later_block_offset.has_value();
+  };
+  SegmentHeader header = segment.remains;
+  // Without a salt the header never got that far, and what stands behind it is of older lives.
+  if (header.cipher != 0 || header.salt != KeySalt{}) {
+    const StatusOr<bool> found = examine(header);
+    if (!found.ok() || *found) return found;
+  }
+  const std::optional<BlockHeader>& first = segment.first_block;
+  if (!first || first->segment_seq != segment.segment_seq || first->number != scan_.end.block + 1) {
+    return false;
+  }
+  header.cipher = first->IsEncrypted() ? kCipherAes256Gcm : kCipherNone;
+  header.salt = first->key_salt;
+  return examine(header);
 }
 
 void Scanner::Link(const SegmentScan& segment) {
@@ -315,16 +337,25 @@ StatusOr<std::vector<uint64_t>> ListSegments(Env* env, const LogPaths& paths,
     if (names.status().details().os_errno == ENOENT) return numbers;
     return names.status();
   }
+  std::vector<uint64_t> indexes;
   for (const std::string& name : *names) {
     const std::string path = paths.wal + "/" + name;
     const std::optional<uint64_t> segment_seq = SegmentSeqOfName(name);
+    const std::optional<uint64_t> index_seq = IndexSeqOfName(name);
     if (segment_seq) {
       numbers.push_back(*segment_seq);
+    } else if (index_seq) {
+      indexes.push_back(*index_seq);
     } else if (IsSpareName(name) || IsRewriteName(name) || path == paths.LedgerNext()) {
       junk->push_back(path);
     }
   }
   std::sort(numbers.begin(), numbers.end());
+  for (const uint64_t index_seq : indexes) {
+    if (!std::binary_search(numbers.begin(), numbers.end(), index_seq)) {
+      junk->push_back(paths.Index(index_seq));
+    }
+  }
   return numbers;
 }
 

@@ -24,6 +24,7 @@ class SegmentScanner {
  private:
   Status Read();
   Status ReadHeader(File* file);
+  Status ReadFirstBlock(File* file);
   void UseKeys(StatusDetails details);
   Status ReadBlocks(File* file);
   Status CheckTrailer(File* file);
@@ -54,6 +55,7 @@ Status SegmentScanner::Read() {
   if (!file_bytes.ok()) return file_bytes.status();
   scan_.file_bytes = *file_bytes;
   scan_.remains.segment_bytes = *file_bytes;
+  if (!scan_.header_verifies) RETURN_IF_ERROR(ReadFirstBlock(file->get()));
   if (!scan_.header || scan_.file_bytes < scan_.header->segment_bytes) return Status::Ok();
   return ReadBlocks(file->get());
 }
@@ -89,6 +91,19 @@ Status SegmentScanner::ReadHeader(File* file) {
   } else {
     scan_.header = std::move(*decoded);
     UseKeys(std::move(details));
+  }
+  return Status::Ok();
+}
+
+// Where every life of the file has its first block, so nothing but a block was ever written there.
+Status SegmentScanner::ReadFirstBlock(File* file) {
+  std::array<std::byte, kBlockHeaderBytes> bytes{};
+  const StatusOr<size_t> got = file->ReadAt(kSegmentHeaderBytes, bytes);
+  if (!got.ok()) return got.status();
+  scan_.bytes_read += *got;
+  BlockHeader header;
+  if (*got == bytes.size() && DecodeBlockHeader(bytes, &header) == nullptr) {
+    scan_.first_block = header;
   }
   return Status::Ok();
 }

@@ -53,8 +53,9 @@ struct SegmentScan {
   std::optional<SegmentHeader> header;  // When it verifies and is this log's.
   // Else why: kFormatNewer, kIdentityMismatch and what is wrong with the keys are final.
   Status refused;
-  bool header_verifies = false;  // False: as after a crash while the segment was made.
-  SegmentHeader remains;         // Of one that does not: what its blocks must carry.
+  bool header_verifies = false;            // False: as after a crash while the segment was made.
+  SegmentHeader remains;                   // Of one that does not: what its blocks must carry.
+  std::optional<BlockHeader> first_block;  // Of one that does not: what stands behind the header.
   uint64_t file_bytes = 0;
 
   // The chain of blocks, from the one that the header names.

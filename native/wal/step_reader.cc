@@ -8,11 +8,12 @@ namespace clustor {
 
 Status StepReader::Read(const ReadStep& step, BlockView* block) {
   RETURN_IF_ERROR(OpenSegment(step));
-  block_bytes_.resize(step.bytes);
-  const StatusOr<size_t> got = file_->ReadAt(step.offset, block_bytes_);
+  if (!block_bytes_.Grow(step.bytes)) return OutOfMemory(step.bytes);
+  const std::span<std::byte> bytes = block_bytes_.mutable_span().first(step.bytes);
+  const StatusOr<size_t> got = file_->ReadAt(step.offset, bytes);
   if (!got.ok()) return got.status();
   if (*got < step.bytes) return Corrupt(step, "the file ends early");
-  const char* why = CheckBlock(block_bytes_, block);
+  const char* why = CheckBlock(bytes, block);
   if (why != nullptr) return Corrupt(step, why);
   if (block->header.segment_seq != step.segment_seq) {
     return Corrupt(step, "the block belongs to another segment");

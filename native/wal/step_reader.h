@@ -4,8 +4,8 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
-#include <vector>
 
+#include "base/slab.h"
 #include "base/status.h"
 #include "crypto/key_ring.h"
 #include "os/env.h"
@@ -23,7 +23,7 @@ class StepReader {
 
   // Reads and verifies the block of a step. What block->frames and the like point to is valid until
   // the next call. Errors: kLogCorrupt with place and indexes; failed reads, kIo with ENOENT when
-  // the segment is gone; kKeyUnknownEpoch, kKeyWrong, kCryptoUnavailable.
+  // the segment is gone; kKeyUnknownEpoch, kKeyWrong, kCryptoUnavailable, kOutOfMemory.
   Status Read(const ReadStep& step, BlockView* block);
   // That the entries of a step no longer verify.
   Status Corrupt(const ReadStep& step, const char* why) const;
@@ -37,7 +37,7 @@ class StepReader {
   const KeyHolder* const keys_;
   std::unique_ptr<File> file_;
   uint64_t open_segment_ = 0;
-  std::vector<std::byte> block_bytes_;
+  Slab block_bytes_;
   std::optional<BlockOpener> opener_;  // Of the open segment.
 };
 

@@ -133,6 +133,7 @@ StatusOr<const char*> StoredFrameDecoder::Decode(StoredForm form, std::span<cons
     if (!hasher.ok()) return hasher.status();
     hasher_ = std::move(*hasher);
   }
+  if (!frames_.Grow(stored.size())) return OutOfMemory(stored.size());
   const char* why = DecodeAll(form, stored, frames);
   if (hasher_) RETURN_IF_ERROR(hasher_->status());
   return why;
@@ -140,7 +141,6 @@ StatusOr<const char*> StoredFrameDecoder::Decode(StoredForm form, std::span<cons
 
 const char* StoredFrameDecoder::DecodeAll(StoredForm form, std::span<const std::byte> stored,
                                           std::span<const std::byte>* frames) {
-  if (frames_.size() < stored.size()) frames_.resize(stored.size());
   size_t at = 0;
   while (!stored.empty()) {
     StoredFrame frame;
@@ -159,7 +159,7 @@ const char* StoredFrameDecoder::DecodeAll(StoredForm form, std::span<const std::
     at += frame_bytes;
     stored = stored.subspan(frame.bytes.size());
   }
-  *frames = std::span<const std::byte>(frames_).first(at);
+  *frames = frames_.span().first(at);
   return nullptr;
 }
 

@@ -8,8 +8,8 @@
 #include <cstdint>
 #include <optional>
 #include <span>
-#include <vector>
 
+#include "base/slab.h"
 #include "base/status.h"
 #include "wal/format.h"
 #include "wal/merkle.h"
@@ -50,7 +50,7 @@ class StoredFrameDecoder {
   const char* DecodeAll(StoredForm form, std::span<const std::byte> stored,
                         std::span<const std::byte>* frames);
 
-  std::vector<std::byte> frames_;
+  Slab frames_;
   std::optional<MerkleHasher> hasher_;  // Made when there is a leaf to check.
 };
 

@@ -322,6 +322,7 @@ export interface NativeAddon {
     directory: string,
     walDirectory: string,
     keys: NativeKeys | null,
+    fromIndex: number,
   ): Promise<(countMax: number) => Promise<NativeDumpItem[]>>
   rewriteDirectory(options: NativeLogOptions): Promise<NativeRewriteReport>
   /** @param to must hold no log. */
@@ -331,7 +332,7 @@ export interface NativeAddon {
 }
 
 /** Must equal kInterfaceVersion of native/binding/addon.cc. */
-const interfaceVersion = 2
+const interfaceVersion = 3
 
 let loaded: NativeAddon | null = null
 

@@ -4,10 +4,21 @@ import { frameOverheadBytes } from './frames.js'
 import { closedError, type LogDriver, type PendingWrite } from './log-driver.js'
 import { writeBytesMax, type LogSettings } from './log-settings.js'
 
-/** Called with the first index once the entries are durable, or with the error. */
-export interface AppendWaiter {
-  resolve(firstIndex: number): void
-  reject(error: ClustorError): void
+/** Where an appended entry stands. */
+export interface Appended {
+  readonly index: number
+}
+
+/** Where the entries of a batch stand, both ends included. */
+export interface AppendedRange {
+  readonly firstIndex: number
+  readonly lastIndex: number
+}
+
+/** Hears once that the entries are durable, or why they are not: the functions of a promise. */
+export interface Waiter<Place> {
+  readonly resolve: (place: Place) => void
+  readonly reject: (error: ClustorError) => void
 }
 
 /** Payloads of callers, collected for one turn of the event loop and submitted in one native call.
@@ -19,12 +30,10 @@ export class AppendQueue {
   readonly #settings: LogSettings
   readonly #term: number
   readonly #buffer = new AppendBuffer()
-  #staged: PendingAppend[] = []
+  #staged: StagedWrite[] = []
   #flushScheduled = false
+  readonly #writeBytesMax: number
   #nextIndex: number
-  /** Of the write that is being filled. */
-  #writeBytes = 0
-  #writeEntries = 0
   /** Frame bytes of appends that are not settled. */
   #queuedBytes = 0
 
@@ -32,6 +41,7 @@ export class AppendQueue {
     this.#driver = driver
     this.#settings = settings
     this.#term = term
+    this.#writeBytesMax = writeBytesMax(settings)
     this.#nextIndex = driver.durableIndex + 1
     driver.attach({
       failed: (durableIndex) => {
@@ -52,35 +62,50 @@ export class AppendQueue {
     return this.#queuedBytes
   }
 
-  /** Copies payloads and queues them as one unit. The caller may re-use their memory at once. */
-  add(payloads: readonly Uint8Array[], waiter: AppendWaiter): void {
-    const bytes = frameBytes(payloads)
-    const refusal = this.#refusal(payloads, bytes)
+  /** Copies a payload and queues it. The caller may re-use its memory at once. */
+  add(payload: Uint8Array, waiter: Waiter<Appended>): void {
+    const bytes = payload.byteLength + frameOverheadBytes
+    const refusal = this.#refusal(payload.byteLength, bytes)
     if (refusal !== null) {
       waiter.reject(refusal)
       return
     }
-    if (this.#startsWrite(bytes, payloads.length)) this.#beginWrite()
+    const write = this.#writeFor(bytes, 1)
+    this.#buffer.push(payload)
+    write.add(waiter, bytes)
+    this.#scheduleFlush()
+  }
+
+  /** The same for payloads that are one unit; at least one. */
+  addBatch(payloads: readonly Uint8Array[], waiter: Waiter<AppendedRange>): void {
+    let bytes = 0
+    let largestBytes = 0
+    for (const { byteLength } of payloads) {
+      bytes += byteLength + frameOverheadBytes
+      largestBytes = Math.max(largestBytes, byteLength)
+    }
+    const refusal = this.#refusal(largestBytes, bytes)
+    if (refusal !== null) {
+      waiter.reject(refusal)
+      return
+    }
+    const write = this.#writeFor(bytes, payloads.length)
     for (const payload of payloads) this.#buffer.push(payload)
-    this.#writeBytes += bytes
-    this.#writeEntries += payloads.length
-    this.#queuedBytes += bytes
-    const ordinal = this.#buffer.writeCount - 1
-    this.#staged.push(new PendingAppend(this, waiter, payloads.length, bytes, ordinal))
+    write.addBatch(waiter, payloads.length, bytes)
     this.#scheduleFlush()
   }
 
   /** Submits what is queued, unless the log still clears up after a failure. */
   flush(): void {
-    if (this.#staged.length === 0 || !this.#driver.ready) return
     const staged = this.#staged
-    const { writeCount } = this.#buffer
+    if (staged.length === 0 || !this.#driver.ready) return
     const last = this.#buffer.submit(this.#driver.native, this.#nextIndex, this.#term)
     this.#staged = []
-    for (const append of staged) {
-      append.firstIndex = this.#nextIndex
-      this.#nextIndex += append.count
-      this.#driver.submitted(append, last - writeCount + 1 + append.ordinal)
+    let sequence = last - staged.length
+    for (const write of staged) {
+      write.firstIndex = this.#nextIndex
+      this.#nextIndex += write.entries
+      this.#driver.submitted(write, ++sequence)
     }
   }
 
@@ -94,24 +119,23 @@ export class AppendQueue {
     const staged = this.#staged
     this.#staged = []
     this.#buffer.clear()
-    for (const append of staged) append.settle(error)
+    for (const write of staged) write.settle(error)
   }
 
-  /** Called by an append when it is settled. */
+  /** Called by a write when it is settled. */
   release(bytes: number): void {
     this.#queuedBytes -= bytes
   }
 
-  #refusal(payloads: readonly Uint8Array[], bytes: number): ClustorError | null {
+  #refusal(largestBytes: number, bytes: number): ClustorError | null {
     if (this.#driver.closed) return closedError()
     const { payloadBytesMax, appendQueueBytesMax } = this.#settings
-    for (const payload of payloads) {
-      if (payload.byteLength > payloadBytesMax) {
-        return tooLarge('payload', payload.byteLength, 'payloadBytesMax', payloadBytesMax)
-      }
+    if (largestBytes > payloadBytesMax) {
+      return tooLarge('payload', largestBytes, 'payloadBytesMax', payloadBytesMax)
     }
-    const limit = writeBytesMax(this.#settings)
-    if (bytes > limit) return tooLarge('append', bytes, 'segment', limit)
+    if (bytes > this.#writeBytesMax) {
+      return tooLarge('append', bytes, 'segment', this.#writeBytesMax)
+    }
     // One append is always taken, so that the limit may be smaller than a batch.
     if (this.#queuedBytes === 0 || this.#queuedBytes + bytes <= appendQueueBytesMax) return null
     return new ClustorError(
@@ -121,20 +145,21 @@ export class AppendQueue {
     )
   }
 
-  #startsWrite(bytes: number, entries: number): boolean {
+  /** The write that an append of this size becomes part of. */
+  #writeFor(bytes: number, entries: number): StagedWrite {
+    this.#queuedBytes += bytes
+    const open = this.#staged[this.#staged.length - 1]
     const { durability, groupBytesMax, groupEntriesMax } = this.#settings
-    return (
-      durability === 'strict' ||
-      this.#buffer.writeCount === 0 ||
-      this.#writeBytes + bytes > groupBytesMax ||
-      this.#writeEntries + entries > groupEntriesMax
-    )
-  }
-
-  #beginWrite(): void {
+    const joins =
+      open !== undefined &&
+      durability !== 'strict' &&
+      open.bytes + bytes <= groupBytesMax &&
+      open.entries + entries <= groupEntriesMax
+    if (joins) return open
     this.#buffer.beginWrite()
-    this.#writeBytes = 0
-    this.#writeEntries = 0
+    const write = new StagedWrite(this)
+    this.#staged.push(write)
+    return write
   }
 
   /** nextTick runs when the microtasks of this turn are done: all appends of the turn travel together. */
@@ -155,42 +180,65 @@ export class AppendQueue {
   }
 }
 
-/** One append between its call and its durability. */
-class PendingAppend implements PendingWrite {
+/** The appends of one write, between their calls and its durability. */
+class StagedWrite implements PendingWrite {
   readonly #queue: AppendQueue
-  readonly #waiter: AppendWaiter
-  readonly count: number
-  readonly #bytes: number
-  /** Which write of the native call it belongs to. */
-  readonly ordinal: number
+  readonly #waiters: (Waiter<Appended> | BatchWaiter)[] = []
   sequence = 0
   firstIndex = 0
+  bytes = 0
+  entries = 0
 
-  constructor(
-    queue: AppendQueue,
-    waiter: AppendWaiter,
-    count: number,
-    bytes: number,
-    ordinal: number,
-  ) {
+  constructor(queue: AppendQueue) {
     this.#queue = queue
-    this.#waiter = waiter
-    this.count = count
-    this.#bytes = bytes
-    this.ordinal = ordinal
+  }
+
+  add(waiter: Waiter<Appended>, bytes: number): void {
+    this.#waiters.push(waiter)
+    this.bytes += bytes
+    this.entries += 1
+  }
+
+  addBatch(waiter: Waiter<AppendedRange>, entries: number, bytes: number): void {
+    this.#waiters.push(new BatchWaiter(waiter, entries))
+    this.bytes += bytes
+    this.entries += entries
   }
 
   settle(error: ClustorError | null): void {
-    this.#queue.release(this.#bytes)
-    if (error === null) this.#waiter.resolve(this.firstIndex)
-    else this.#waiter.reject(error)
+    this.#queue.release(this.bytes)
+    if (error !== null) for (const { reject } of this.#waiters) reject(error)
+    else this.#resolve()
+  }
+
+  #resolve(): void {
+    let index = this.firstIndex
+    for (const waiter of this.#waiters) {
+      if (waiter instanceof BatchWaiter) index = waiter.resolveFrom(index)
+      else waiter.resolve({ index: index++ })
+    }
   }
 }
 
-function frameBytes(payloads: readonly Uint8Array[]): number {
-  let bytes = 0
-  for (const payload of payloads) bytes += payload.byteLength + frameOverheadBytes
-  return bytes
+class BatchWaiter {
+  readonly #waiter: Waiter<AppendedRange>
+  readonly #entries: number
+
+  constructor(waiter: Waiter<AppendedRange>, entries: number) {
+    this.#waiter = waiter
+    this.#entries = entries
+  }
+
+  get reject(): (error: ClustorError) => void {
+    return this.#waiter.reject
+  }
+
+  /** @returns the index behind the batch. */
+  resolveFrom(firstIndex: number): number {
+    const behind = firstIndex + this.#entries
+    this.#waiter.resolve({ firstIndex, lastIndex: behind - 1 })
+    return behind
+  }
 }
 
 const tooLarge = (what: string, bytes: number, limit: string, bytesMax: number): ClustorError =>

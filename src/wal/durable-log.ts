@@ -1,5 +1,5 @@
 import { ClustorError } from '../base/errors.js'
-import { AppendQueue } from './append-queue.js'
+import { AppendQueue, type Appended, type AppendedRange } from './append-queue.js'
 import { KeyRing } from './key-ring.js'
 import { closedError, LogDriver, type PendingWrite } from './log-driver.js'
 import { readEntries, type LogEntry } from './log-reader.js'
@@ -10,16 +10,7 @@ import { toEntryProof, type EntryProof } from './proof.js'
 import { toReport } from './recovered.js'
 import type { ScrubReport } from './scrubber.js'
 
-/** Where an appended entry stands. */
-export interface Appended {
-  readonly index: number
-}
-
-/** Where the entries of a batch stand, both ends included. */
-export interface AppendedRange {
-  readonly firstIndex: number
-  readonly lastIndex: number
-}
+export type { Appended, AppendedRange }
 
 /** What to read; both ends are included. */
 export interface ReadOptions {
@@ -70,12 +61,7 @@ export class DurableLog {
    *  may or may not be found when the log is opened again (`outcome` says which errors leave that open); ERR_CLOSED. */
   append(payload: Uint8Array): Promise<Appended> {
     return new Promise((resolve, reject) => {
-      this.#appends.add([checkedPayload(payload)], {
-        resolve: (index) => {
-          resolve({ index })
-        },
-        reject,
-      })
+      this.#appends.add(checkedPayload(payload), { resolve, reject })
     })
   }
 
@@ -84,12 +70,7 @@ export class DurableLog {
   appendBatch(payloads: readonly Uint8Array[]): Promise<AppendedRange> {
     return new Promise((resolve, reject) => {
       if (payloads.length === 0) throw invalid('a batch needs at least one payload')
-      this.#appends.add(payloads.map(checkedPayload), {
-        resolve: (firstIndex) => {
-          resolve({ firstIndex, lastIndex: firstIndex + payloads.length - 1 })
-        },
-        reject,
-      })
+      this.#appends.addBatch(payloads.map(checkedPayload), { resolve, reject })
     })
   }
 

@@ -47,6 +47,12 @@ export interface InspectOptions {
   readonly keys?: KeyRing | undefined
 }
 
+export interface DumpOptions extends InspectOptions {
+  /** Leaves out blocks whose entries all have a lower index, with everything in them. Where a segment has its index file,
+   *  they are not read either. Default 0: nothing is left out. */
+  readonly from?: number | undefined
+}
+
 /** How many items one native call brings. */
 const dumpItemsPerCall = 512
 
@@ -83,11 +89,11 @@ export async function statsDirectory(
  *  item of type `invalid`, and the walk goes on with the next file. Changes nothing, takes no lock. */
 export async function* dumpDirectory(
   directory: string,
-  { walDirectory = '', keys: ring }: InspectOptions = {},
+  { walDirectory = '', keys: ring, from = 0 }: DumpOptions = {},
 ): AsyncGenerator<DumpItem, void, undefined> {
   try {
     const next = await withKeys(ring, (keys) =>
-      loadAddon().dumpDirectory(directory, walDirectory, keys),
+      loadAddon().dumpDirectory(directory, walDirectory, keys, from),
     )
     for (;;) {
       const items = await next(dumpItemsPerCall)

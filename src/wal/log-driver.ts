@@ -44,6 +44,7 @@ const shortages: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'ERR_DISK_FULL',
   'ERR_QUOTA_EXCEEDED',
   'ERR_TOO_MANY_FILES',
+  'ERR_OUT_OF_MEMORY',
 ])
 
 /** Drives one native log: settles writes in order and keeps the rule of failures.

@@ -1,4 +1,4 @@
-import { readdirSync, statSync } from 'node:fs'
+import { readdirSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import {
@@ -24,9 +24,9 @@ async function written(t: ExecutionContext, count: number): Promise<string> {
   return directory
 }
 
-async function dumped(directory: string): Promise<DumpItem[]> {
+async function dumped(directory: string, from?: number): Promise<DumpItem[]> {
   const items: DumpItem[] = []
-  for await (const item of dumpDirectory(directory)) items.push(item)
+  for await (const item of dumpDirectory(directory, { from })) items.push(item)
   return items
 }
 
@@ -65,6 +65,22 @@ test('stats count entries, bytes and ledger records', async (t) => {
   t.true(stats.frameBytes >= 30 * 5033 && stats.frameBytes < 31 * 5033)
   t.true(stats.segmentCount >= 3 && stats.ledgerRecords >= 30 && stats.paddingBytes > 0)
   t.is(stats.ledgerRecordsBad, 0)
+})
+
+test('a dump from an index on leaves out what is below, with the indexes of segments and without', async (t) => {
+  const directory = await written(t, 60)
+  const indexes = readdirSync(join(directory, 'wal')).filter((name) => name.endsWith('.idx'))
+
+  const items = await dumped(directory, 50)
+
+  const listed = items.flatMap(({ type, index }) => (type === 'entry' ? [index] : []))
+  t.deepEqual(
+    listed,
+    Array.from({ length: 11 }, (_, position) => 50 + position),
+  )
+  t.true(indexes.length > 0)
+  for (const name of indexes) rmSync(join(directory, 'wal', name))
+  t.deepEqual(await dumped(directory, 50), items)
 })
 
 test('dump lists segments, blocks, entries and the ledger in file order', async (t) => {

@@ -31,7 +31,11 @@ export function addLogDump(log: Command, context: CommandContext): void {
     .description('print what the files hold, in file order')
     .argument('<dir>', directoryArgument)
     .addOption(new Option('--type <type>', 'only items of this type').choices(itemTypes))
-    .option('--from <index>', 'leave out entries, and blocks of entries, below it', readPositive)
+    .option(
+      '--from <index>',
+      'leave out entries below it, and blocks with none but such',
+      readPositive,
+    )
     .option('--limit <count>', 'end after so many items', readPositive)
   addLogFlags(command, ', a line for each item').action(async (path: string, flags: DumpFlags) => {
     await withKeyFile(flags, (options) => dump(path, flags, options, context))
@@ -46,7 +50,7 @@ async function dump(
 ): Promise<void> {
   let printed = 0
   for (const directory of await findLogDirectories(path)) {
-    for await (const item of dumpDirectory(directory, options)) {
+    for await (const item of dumpDirectory(directory, { ...options, from: flags.from })) {
       if (signal.aborted || printed === flags.limit) return
       if (!isWanted(item, flags)) continue
       const text = flags.json ? JSON.stringify({ directory, ...item }) : formatItem(item)
@@ -58,8 +62,7 @@ async function dump(
 
 function isWanted(item: DumpItem, { type, from = 0 }: DumpFlags): boolean {
   if (type !== undefined && item.type !== type) return false
-  if (item.type === 'entry') return item.index >= from
-  return item.type !== 'block' || item.entryCount === 0 || item.lastIndex >= from
+  return item.type !== 'entry' || item.index >= from
 }
 
 function formatItem(item: DumpItem): string {
