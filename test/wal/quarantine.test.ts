@@ -30,7 +30,7 @@ async function written(
 
 /** Changes a byte in the middle of an entry of the second segment, behind the back of the log. */
 function damage(directory: string): void {
-  const names = readdirSync(join(directory, 'wal')).filter((name) => name.startsWith('segment'))
+  const names = readdirSync(join(directory, 'wal')).filter((name) => /^segment.*\.log$/.test(name))
   const file = openSync(join(directory, 'wal', names[1] ?? ''), 'r+')
   writeSync(file, Buffer.of(0xff), 0, 1, 23_000)
   closeSync(file)
