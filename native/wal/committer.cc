@@ -105,6 +105,8 @@ bool Committer::Step() {
     UpdateMaintenance();
   }
   if (completion) sink_->OnComplete(std::move(*completion));
+  const MutexLock lock(&commit_mutex_);
+  AddToSeal();
   return !queue_.IsEmpty();
 }
 
@@ -158,6 +160,7 @@ Completion Committer::Complete(uint64_t through_sequence, Status status) const {
 }
 
 Status Committer::Execute(Group* group, GroupPlan* plan, StageTimes* times) {
+  AddToSeal();
   Status room = EnsureRoom(plan);
   // Votes in front of the entry that finds no space need not share its fate.
   if (room.IsShortage() && KeepStateWrites(group)) {
@@ -275,10 +278,18 @@ void Committer::Publish(const GroupPlan& plan, const BuiltBlock& block) {
   ++chain_.block;
   chain_.checksum = block.checksum;
   end_segment_ = tail_.segment_seq();
-  if (SegmentMac* mac = tail_.mac()) {
-    mac->Add(block.header, block.bytes.first(static_cast<size_t>(block.unpadded_bytes)));
-  }
+  unsealed_ = true;
   tail_.Advance(block.bytes.size());
+}
+
+// Brings the newest block into what will seal its segment. That takes as long as writing it, and
+// nobody waits for it before the next block: it is done once the writes of this one have heard.
+void Committer::AddToSeal() {
+  if (!unsealed_) return;
+  unsealed_ = false;
+  SegmentMac* mac = tail_.mac();
+  if (mac == nullptr) return;
+  mac->Add(built_.header, built_.bytes.first(static_cast<size_t>(built_.unpadded_bytes)));
 }
 
 void Committer::Count(const Group& group, const GroupPlan& plan, const BuiltBlock& block,

@@ -97,6 +97,7 @@ class Committer final : public CommitTask {
   Status ReserveAhead() REQUIRES(commit_mutex_);
   Status EnsureNonces(const GroupPlan& plan, RoomFor what) REQUIRES(commit_mutex_);
   void Publish(const GroupPlan& plan, const BuiltBlock& block) REQUIRES(commit_mutex_);
+  void AddToSeal() REQUIRES(commit_mutex_);
   void Count(const Group& group, const GroupPlan& plan, const BuiltBlock& block,
              const StageTimes& times) REQUIRES(commit_mutex_);
   void NoteState() REQUIRES(commit_mutex_);
@@ -127,6 +128,8 @@ class Committer final : public CommitTask {
   DurableWriter writer_;  // Guarded by commit_mutex_.
   BlockBuilder builder_ GUARDED_BY(commit_mutex_);
   BuiltBlock built_ GUARDED_BY(commit_mutex_);
+  bool unsealed_ GUARDED_BY(commit_mutex_) =
+      false;  // built_ is durable and not in its segment's MAC.
   LogEnd end_ GUARDED_BY(commit_mutex_);
   ChainEnd chain_ GUARDED_BY(commit_mutex_);
   uint64_t end_segment_ GUARDED_BY(commit_mutex_) = 0;
