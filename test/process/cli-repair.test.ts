@@ -63,7 +63,9 @@ test('salvage saves what verifies of a damaged log, says what is lost, and expor
     )
     if (data === undefined || out === undefined || file === undefined) return t.fail()
     await write(data, undefined)
-    const [, second = ''] = readdirSync(join(data, 'wal')).filter((name) => /^segment/.test(name))
+    const [, second = ''] = readdirSync(join(data, 'wal')).filter((name) =>
+      /^segment.*\.log$/.test(name),
+    )
     const segment = openSync(join(data, 'wal', second), 'r+')
     writeSync(segment, Buffer.of(0xff), 0, 1, 23_000)
     closeSync(segment)

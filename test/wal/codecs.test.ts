@@ -50,7 +50,7 @@ test('a json segment can be read by eye', async (t) => {
   await append(directory, { encoding: 'json' }, ['hello'])
 
   const [segment = ''] = readdirSync(join(directory, 'wal')).filter((name) =>
-    name.startsWith('segment'),
+    /^segment.*\.log$/.test(name),
   )
   const text = readFileSync(join(directory, 'wal', segment)).toString('latin1')
   t.true(text.includes('{"term":"1","index":"1","kind":0,"payload":"aGVsbG8="}'))
