@@ -5,6 +5,7 @@ import { asIndex } from '../base/ids.js'
 import { assertNever, invariant } from '../base/invariant.js'
 import { entryKinds } from '../raft/entry-range.js'
 import type { EntryRange, EntryRun } from '../raft/entry-range.js'
+import type { MembershipChangeResult } from '../raft/membership-change.js'
 import { decodeCommand, decodeSessionCommand } from './command.js'
 import type { SessionStamp } from './command.js'
 import { SessionTable } from './sessions.js'
@@ -26,6 +27,19 @@ export interface Refusal {
   readonly fields: Readonly<Record<string, unknown>>
 }
 
+/** Puts a committed membership change in force, on every replica alike. Called in index order, for each entry of kind
+ *  membership, after the entries before it were applied and before the applied index passes it.
+ *  @param payload empty: leave the joint configuration. */
+export type ApplyMembership = (payload: Uint8Array, index: LogIndex) => MembershipChangeResult
+
+export interface ApplierStart {
+  /** The last entry that the machine has applied. */
+  readonly appliedIndex: LogIndex
+  readonly sessions?: SessionTable
+  /** Absent: membership entries have no effect here, for a machine that is fed without a core. */
+  readonly applyMembership?: ApplyMembership
+}
+
 /** Told of every entry, in order, after it was applied: its proposer, if it is here, gets the answer. */
 export type Settle = (
   index: LogIndex,
@@ -38,12 +52,14 @@ export type Settle = (
 export class Applier {
   readonly #machine: StateMachine
   readonly #sessions: SessionTable
+  readonly #applyMembership: ApplyMembership | null
   readonly #skipped = new SkippedIndexes()
   #appliedIndex: LogIndex
   #busy = false
 
-  constructor(machine: StateMachine, start: { appliedIndex: LogIndex; sessions?: SessionTable }) {
+  constructor(machine: StateMachine, start: ApplierStart) {
     this.#machine = machine
+    this.#applyMembership = start.applyMembership ?? null
     this.#appliedIndex = start.appliedIndex
     this.#sessions = start.sessions ?? new SessionTable()
   }
@@ -64,7 +80,7 @@ export class Applier {
   /** Applies the entries right after the applied index. Returns undefined when the machine answered at once, a promise
    *  otherwise; until that has ended no other batch may come (P5).
    *  @throws ERR_APPLY_FAULT when the machine throws, rejects or returns another number of results;
-   *  ERR_FORMAT_NEWER or ERR_LOG_CORRUPT when a committed command cannot be read. The applier is useless afterwards:
+   *  ERR_FORMAT_NEWER, ERR_LOG_CORRUPT or ERR_PROTOCOL when a committed command or membership change cannot be read. The applier is useless afterwards:
    *  the entry was neither applied nor skipped. */
   apply(batch: EntryBatch, settle: Settle | null): Promise<void> | undefined {
     const { firstIndex, lastIndex } = batch.range
@@ -87,6 +103,7 @@ export class Applier {
       answers: [],
       entries: [],
       machineAnswers: [],
+      membership: [],
     }
     let position = 0
     for (const run of batch.range.runs) {
@@ -109,8 +126,10 @@ export class Applier {
         return this.#planProposal(plan, run.term, index, batch.payload(position))
       case entryKinds.session:
         return this.#runSessionCommand(index, batch.payload(position))
-      case entryKinds.noop:
       case entryKinds.membership:
+        plan.membership.push({ position, payload: batch.payload(position) })
+        return null
+      case entryKinds.noop:
         return null
       default:
         return assertNever(run.kind)
@@ -165,6 +184,17 @@ export class Applier {
     this.#finish(settled, plan, { lastIndex: range.lastIndex, settle })
   }
 
+  /** Its proposer hears of the configuration that is in force then, or why the change had no effect. */
+  #changeMembership(plan: Plan, { position, payload }: PlannedChange): void {
+    if (this.#applyMembership === null) return
+    const index = asIndex(plan.first + position)
+    const result = this.#applyMembership(payload, index)
+    plan.answers[position] =
+      result.kind === 'changed'
+        ? { index, result: result.configuration }
+        : new Refused('ERR_MEMBERSHIP_REFUSED', result.reason, {})
+  }
+
   #finish(
     results: readonly unknown[],
     plan: Plan,
@@ -173,10 +203,18 @@ export class Applier {
     assertResults(results, plan, end.lastIndex)
     for (const [position, answer] of plan.machineAnswers.entries())
       answer.result = results[position]
+    // Only what has run decides who votes: a change of this batch counts from here on.
+    for (const change of plan.membership) this.#changeMembership(plan, change)
     this.#appliedIndex = end.lastIndex
     this.#busy = false
     if (end.settle !== null) settleAll(plan, end.settle)
   }
+}
+
+/** A membership entry of a batch. */
+interface PlannedChange {
+  readonly position: number
+  readonly payload: Uint8Array
 }
 
 /** What evaluating a batch found, before the machine ran. */
@@ -188,6 +226,7 @@ interface Plan {
   /** What the machine gets, and where its results go. */
   readonly entries: CommittedEntry[]
   readonly machineAnswers: Answer[]
+  readonly membership: PlannedChange[]
 }
 
 class Refused implements Refusal {

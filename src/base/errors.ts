@@ -69,10 +69,17 @@ export const errorCodes = {
   // Consensus and sessions
   ERR_APPLY_FAULT: row(false, 'the state machine threw; the partition stopped'),
   ERR_BUSY: row(true, 'a bounded queue is full'),
+  ERR_MEMBERSHIP_BUSY: row(
+    true,
+    'the leader cannot change the membership yet: another change or its first entry is under way',
+  ),
+  ERR_MEMBERSHIP_REFUSED: row(false, 'the configuration in force does not admit the change'),
   ERR_NOT_LEADER: row(true, 'this node does not lead the partition'),
   ERR_PROPOSAL_LOST: row(true, 'leadership changed before the proposal committed'),
   ERR_SESSION_EXPIRED: row(false, 'the session is no longer in the replicated table'),
   ERR_SESSION_GAP: row(true, 'an earlier proposal of the session is missing'),
+  ERR_TRANSFER_FAILED: row(true, 'the chosen replica did not take the leadership over'),
+  ERR_TRANSFER_REFUSED: row(false, 'the chosen replica cannot take the leadership over'),
   // Network
   ERR_CLUSTER_MISMATCH: row(false, 'the peer belongs to another cluster'),
   ERR_CONNECTION_LOST: row(true, 'the connection ended before the answer'),

@@ -2,7 +2,7 @@ import { invariant } from '../base/invariant.js'
 import type { LogIndex } from '../base/ids.js'
 import { asIndex } from '../base/ids.js'
 import { entryKinds } from '../raft/entry-range.js'
-import type { EntryRange } from '../raft/entry-range.js'
+import type { EntryKind, EntryRange } from '../raft/entry-range.js'
 import { joinBatches, sliceBatch, sliceRuns } from '../wal/frames.js'
 import type { FrameBatch, ReplicaLog } from '../wal/replica-log.js'
 
@@ -35,8 +35,8 @@ export class FrameStage {
 
   /** The frames of the entries that a Ready wants persisted, and empties the stage.
    *  Staged frames that the core did not accept are left out: (index, term) tells them from the accepted ones (Raft
-   *  §5.3, Log Matching). Only a new leader's empty entry can be missing from the stage (the core makes it): it is
-   *  framed here. */
+   *  §5.3, Log Matching). Only the empty entries that a core makes by itself can be missing from the stage, a new leader's
+   *  and the one that leaves a joint configuration: they are framed here. */
   take(range: EntryRange | undefined): FrameBatch | undefined {
     const staged = this.#batches
     this.#batches = []
@@ -58,11 +58,18 @@ export class FrameStage {
 
   #addEmptyEntry(parts: FrameBatch[], range: EntryRange, index: LogIndex): LogIndex {
     const [run] = sliceRuns(range.runs, index - range.firstIndex, 1)
-    invariant(run?.kind === entryKinds.noop, 'P4', { index, kind: run?.kind })
-    parts.push(this.#log.encode(run.term, index, run.kind, noPayload))
+    invariant(run !== undefined && isMadeByCore(run.kind), 'P4', { index, kind: run?.kind })
+    const frames = this.#log.encode(run.term, index, run.kind, noPayload)
+    const byteLength = range.byteLengths[index - range.firstIndex]
+    // A membership entry with a payload is a proposal, and its frames were staged.
+    invariant(byteLength === frames.bytes.length, 'P4', { index, kind: run.kind, byteLength })
+    parts.push(frames)
     return asIndex(index + 1)
   }
 }
+
+const isMadeByCore = (kind: EntryKind): boolean =>
+  kind === entryKinds.noop || kind === entryKinds.membership
 
 /** How many entries from `index` on are the same in both ranges. */
 function commonCount(staged: EntryRange, wanted: EntryRange, index: LogIndex): number {

@@ -5,62 +5,34 @@
  *  the proposals that wait become one batch, the reads one round, and then the core's Ready is executed: one write, one
  *  append to each follower. Nothing calls backwards: whatever an effect causes is an input of the next round. */
 import type { Applier } from '../apply/applier.js'
-import type { StateMachine } from '../apply/state-machine.js'
 import { ClustorError } from '../base/errors.js'
 import { Fifo } from '../base/fifo.js'
 import type { LogIndex, ReplicaId, Term } from '../base/ids.js'
 import { noReplica } from '../base/ids.js'
-import { InvariantError, invariant } from '../base/invariant.js'
-import type { Random } from '../base/random.js'
-import { Core } from '../raft/core.js'
-import type { Message } from '../raft/messages.js'
-import type { Acknowledgement, CoreStatus, Ready, Role } from '../raft/ready.js'
+import { invariant } from '../base/invariant.js'
+import type { Core } from '../raft/core.js'
+import { entryKinds } from '../raft/entry-range.js'
+import type { MembershipChangeResult } from '../raft/membership-change.js'
+import { decodeMembershipChange } from '../raft/membership-codec.js'
+import type { MembershipChange } from '../raft/membership.js'
+import type { CoreStatus, MembershipProposeResult, Ready, Role } from '../raft/ready.js'
 import type { PeerMessage } from '../transport/transport.js'
-import type { ReplicaLog } from '../wal/replica-log.js'
 import { ApplyPump } from './apply-pump.js'
 import { FrameSource } from './frame-source.js'
 import { FrameStage } from './frame-stage.js'
+import { createCore } from './loop-parts.js'
+import type { Input, LoopParts } from './loop-parts.js'
+import { membershipRefusal } from './membership-entry.js'
 import { MessageSender } from './message-sender.js'
 import { ProposalQueue } from './proposals.js'
+import type { ProposalBatch } from './proposals.js'
 import { ReadQueue } from './reads.js'
 import { ReadyExecutor } from './ready-executor.js'
-import {
-  batchCountMax,
-  batchesInFlightMax,
-  coreOptions,
-  deadlineTicks,
-  diskRetryTicks,
-} from './settings.js'
-import type { ReplicaSettings } from './settings.js'
+import { batchCountMax, batchesInFlightMax, deadlineTicks, diskRetryTicks } from './settings.js'
+import { asClustorError, copyWith } from './stop-errors.js'
 import { StallGuard } from './ticks.js'
-import type { TickDriver } from './ticks.js'
-
-/** What a loop is made of. */
-export interface LoopParts {
-  readonly id: ReplicaId
-  readonly voters: readonly ReplicaId[]
-  readonly log: ReplicaLog
-  readonly applier: Applier
-  readonly machine: StateMachine
-  readonly random: Random
-  readonly ticks: TickDriver
-  readonly settings: ReplicaSettings
-  /** Never blocks; may drop the message and report the replica unreachable. */
-  send(message: PeerMessage): void
-  /** The applied index, the role or the leader moved, or the loop stopped. */
-  changed(): void
-  /** The loop stopped for good. */
-  stopped(error: ClustorError): void
-  notLeader(leader: ReplicaId, term: Term): ClustorError
-}
-
-type Input =
-  | { readonly kind: 'message'; readonly incoming: PeerMessage }
-  | { readonly kind: 'self'; readonly message: Message }
-  | { readonly kind: 'durable'; readonly acknowledgement: Acknowledgement }
-  | { readonly kind: 'unreachable'; readonly replica: ReplicaId }
-  | { readonly kind: 'tick' }
-  | { readonly kind: 'campaign' }
+import { Transfers } from './transfers.js'
+import type { TransferRequest } from './transfers.js'
 
 export class ReplicaLoop {
   readonly proposals: ProposalQueue
@@ -73,6 +45,7 @@ export class ReplicaLoop {
   readonly #sender: MessageSender
   readonly #pump: ApplyPump
   readonly #guard: StallGuard
+  readonly #transfers = new Transfers()
   /** Last index of each proposal batch that is not committed. */
   readonly #batchEnds = new Fifo<LogIndex>()
   #inputs: Input[] = []
@@ -158,6 +131,21 @@ export class ReplicaLoop {
     this.#input({ kind: 'campaign' })
   }
 
+  /** Hands leadership over; the request hears what came of it. */
+  transferLeadership(request: TransferRequest): void {
+    this.#input({ kind: 'transfer', request })
+  }
+
+  forgetLeader(): void {
+    this.#input({ kind: 'forget-leader' })
+  }
+
+  /** The applier's way to put a committed membership change in force.
+   *  @throws ERR_FORMAT_NEWER, ERR_PROTOCOL when the bytes are no change: the replica stops. */
+  applyMembership(payload: Uint8Array, index: LogIndex): MembershipChangeResult {
+    return this.#core.applyMembership(decodeMembershipChange(payload), index)
+  }
+
   /** Something waits in `proposals` or `reads`. */
   wake(): void {
     this.#schedule()
@@ -167,7 +155,11 @@ export class ReplicaLoop {
   stop(error: ClustorError): void {
     if (this.#stopError !== null) return
     this.#stopError = error
+    for (const input of this.#inputs) {
+      if (input.kind === 'transfer') input.request.reject(copyWith(error, 'not-applied'))
+    }
     this.#inputs = []
+    this.#transfers.failAll(() => copyWith(error, 'unknown'))
     this.#pump.stop()
     this.source.stop()
     this.proposals.failAll((outcome) => copyWith(error, outcome))
@@ -200,6 +192,7 @@ export class ReplicaLoop {
         this.#drainReady()
         this.#pump.run()
       } while (this.#hasWork())
+      if (!this.#transfers.isEmpty) this.#transfers.look(this.#core.status())
       if (this.#pump.isIdle) this.reads.serve(this.#parts.applier.appliedIndex)
     } catch (error) {
       this.stop(asClustorError(error))
@@ -237,6 +230,12 @@ export class ReplicaLoop {
       case 'campaign':
         this.#core.campaign()
         return
+      case 'transfer':
+        this.#transfer(input.request)
+        return
+      case 'forget-leader':
+        this.#core.forgetLeader()
+        return
       case 'tick':
         this.#tick()
     }
@@ -264,6 +263,16 @@ export class ReplicaLoop {
     if (this.#tickCount % deadlineTicks !== 0) return
     this.proposals.expire(nowMs)
     this.reads.expire(nowMs)
+    this.#transfers.expire(nowMs)
+  }
+
+  #transfer(request: TransferRequest): void {
+    const result = this.#core.transferLeadership(request.to)
+    const leader = result.kind === 'refused' ? result.leader : noReplica
+    this.#transfers.asked(request, result, {
+      term: this.#term,
+      notLeader: () => this.#parts.notLeader(leader, this.#term),
+    })
   }
 
   #retryDisk(): void {
@@ -287,9 +296,9 @@ export class ReplicaLoop {
     if (!this.#stage.isEmpty) this.#drainReady()
     const batch = this.proposals.takeBatch()
     if (batch === null) return
-    const result = this.#core.propose(batch.kind, batch.byteLengths)
+    const result = this.#offer(batch)
     if (result.kind === 'dropped') {
-      this.proposals.dropped(() => this.#dropError(result.reason, result.leader))
+      this.proposals.dropped(() => this.#dropError(result, batch))
       return
     }
     const { term, firstIndex, lastIndex } = result
@@ -298,8 +307,17 @@ export class ReplicaLoop {
     this.#batchEnds.push(lastIndex)
   }
 
-  #dropError(reason: 'not-leader' | 'uncommitted-limit', leader: ReplicaId): ClustorError {
-    if (reason === 'not-leader') return this.#parts.notLeader(leader, this.#term)
+  #offer({ kind, byteLengths, payloads: [payload] }: ProposalBatch): MembershipProposeResult {
+    if (kind !== entryKinds.membership) return this.#core.propose(kind, byteLengths)
+    return this.#core.proposeMembership(changeOf(payload), byteLengths[0] ?? 0)
+  }
+
+  #dropError(drop: Drop, { payloads: [payload] }: ProposalBatch): ClustorError {
+    if (drop.reason === 'not-leader') return this.#parts.notLeader(drop.leader, this.#term)
+    if (drop.reason === 'refused') {
+      const { configuration } = this.#core.status()
+      return membershipRefusal(drop.refusal, changeOf(payload), configuration)
+    }
     return new ClustorError('ERR_BUSY', 'too many bytes are proposed and not committed yet')
   }
 
@@ -332,6 +350,8 @@ export class ReplicaLoop {
 
   #changeRole(role: Role): void {
     const wasLeader = this.#role === 'leader'
+    // A leader that was removed leaves no word of it to a later append: the others could not know that it is committed.
+    if (wasLeader && role !== 'leader') this.#sender.sendDeferred()
     this.#role = role
     if (wasLeader && role !== 'leader') {
       this.proposals.leadershipLost(this.#lostUntilMs())
@@ -431,23 +451,7 @@ export class ReplicaLoop {
   }
 }
 
-function createCore({ id, voters, log, random, settings, applier }: LoopParts): Core {
-  const { hardState, entries } = log.recovered
-  const recovered = { hardState, entries, appliedIndex: applier.appliedIndex }
-  return new Core({ id, voters, random, recovered, ...coreOptions(settings) })
-}
+type Drop = Extract<MembershipProposeResult, { kind: 'dropped' }>
 
-function copyWith(error: ClustorError, outcome: 'not-applied' | 'unknown'): ClustorError {
-  return new ClustorError(error.code, error.message, {
-    outcome,
-    cause: error,
-    fields: error.fields,
-  })
-}
-
-function asClustorError(error: unknown): ClustorError {
-  if (error instanceof ClustorError) return error
-  const code = error instanceof InvariantError ? 'ERR_INVARIANT' : 'ERR_INTERNAL'
-  const message = error instanceof Error ? error.message : String(error)
-  return new ClustorError(code, message, { cause: error, outcome: 'unknown' })
-}
+const changeOf = (payload: Uint8Array | undefined): MembershipChange =>
+  decodeMembershipChange(payload ?? new Uint8Array(0))

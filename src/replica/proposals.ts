@@ -5,6 +5,7 @@ import type { Outcome } from '../base/errors.js'
 import type { LogIndex, Term } from '../base/ids.js'
 import { asIndex } from '../base/ids.js'
 import { Fifo } from '../base/fifo.js'
+import { entryKinds } from '../raft/entry-range.js'
 import type { EntryKind } from '../raft/entry-range.js'
 import { frameOverheadBytes } from '../wal/frames.js'
 
@@ -14,7 +15,8 @@ export interface ProposeResult {
   readonly index: LogIndex
   /** The term of the entry that brought this answer. */
   readonly term: Term
-  /** What the state machine returned for the entry; undefined for session commands. */
+  /** What the state machine returned for the entry; of a membership change the configuration in force after it;
+   *  undefined for session commands. */
   readonly result: unknown
 }
 
@@ -120,7 +122,7 @@ export class ProposalQueue {
     if (signal !== undefined) this.#listen(proposal, signal)
   }
 
-  /** The next proposals of one kind, oldest first; null when none wait. Follow it with `accepted` or `dropped`. */
+  /** The next proposals of one kind, oldest first, of membership changes only one; null when none wait. Follow it with `accepted` or `dropped`. */
   takeBatch(): ProposalBatch | null {
     const { batchBytesMax, batchCountMax } = this.#limits
     const taken: Proposal[] = []
@@ -131,7 +133,8 @@ export class ProposalQueue {
         continue
       }
       const first = taken[0] ?? next
-      const full = taken.length >= batchCountMax || bytes + next.frameBytes > batchBytesMax
+      const countMax = first.kind === entryKinds.membership ? 1 : batchCountMax
+      const full = taken.length >= countMax || bytes + next.frameBytes > batchBytesMax
       if (next.kind !== first.kind || (taken.length > 0 && full)) break
       taken.push(next)
       bytes += next.frameBytes

@@ -1,5 +1,8 @@
 import type { ClustorError } from '../base/errors.js'
+import { noReplica } from '../base/ids.js'
 import type { LogIndex, ReplicaId, Term } from '../base/ids.js'
+import { isVoterOf } from '../raft/membership.js'
+import type { MembershipConfiguration } from '../raft/membership.js'
 import type { CoreStatus, ProgressStatus, Role } from '../raft/ready.js'
 import type { LogStatus } from '../wal/log-report.js'
 
@@ -24,7 +27,12 @@ export interface ReplicaStatus {
   readonly durableIndex: LogIndex
   readonly firstIndex: LogIndex
   readonly lastIndex: LogIndex
+  /** Those of both halves of a joint configuration. */
   readonly voters: readonly ReplicaId[]
+  /** The one in force here: that of the applied index. */
+  readonly configuration: MembershipConfiguration
+  /** Who is to take the leadership over; null for nobody. */
+  readonly transferTarget: ReplicaId | null
   /** Empty unless leader. */
   readonly peers: readonly PeerProgress[]
   /** Proposals without an index, entries of ours not yet applied, reads not yet served, writes not yet durable. */
@@ -68,6 +76,8 @@ export function buildStatus(parts: StatusParts): ReplicaStatus {
     firstIndex: log.firstIndex,
     lastIndex: log.lastIndex,
     voters: [...new Set([...core.voters.incoming, ...core.voters.outgoing])],
+    configuration: core.configuration,
+    transferTarget: core.transferee === noReplica ? null : core.transferee,
     peers: stopError === null ? core.progress.map((peer) => peerProgress(peer, nameOf)) : [],
     pending: parts.pending,
     sessions: parts.sessions,
@@ -107,8 +117,15 @@ function whyNotLeader({ core, tickMs, nameOf }: StatusParts): readonly string[] 
     case 'follower': {
       const name = nameOf(leader)
       if (name !== null) return [`${name} leads term ${term}`]
+      if (!isVoterOf(core.configuration, core.id)) return [whyNoVoter(core)]
       const waitMs = Math.max(0, core.electionTimeoutTicks - core.electionElapsedTicks) * tickMs
       return [`knows no leader in term ${term}; campaigns in ${waitMs} ms`]
     }
   }
+}
+
+function whyNoVoter({ configuration, id, term }: CoreStatus): string {
+  const { learners } = configuration
+  const what = learners.includes(id) ? 'is a learner' : 'does not belong to the partition'
+  return `${what} and knows no leader in term ${term}; it does not campaign`
 }

@@ -8,15 +8,18 @@ import { asIndex } from '../base/ids.js'
 import type { Random } from '../base/random.js'
 import { entryKinds } from '../raft/entry-range.js'
 import type { EntryKind } from '../raft/entry-range.js'
+import type { MembershipChange } from '../raft/membership.js'
 import type { PartitionLink, PeerMessage } from '../transport/transport.js'
 import type { KeyRing } from '../wal/key-ring.js'
 import type { ReplicaLog } from '../wal/replica-log.js'
 import { ReplicaLoop } from './loop.js'
+import { membershipPayload } from './membership-entry.js'
 import type { ProposalWaiter } from './proposals.js'
 import { buildStatus } from './replica-status.js'
 import type { ReplicaStatus } from './replica-status.js'
 import { proposalLimitBytes } from './settings.js'
 import type { ReplicaSettings } from './settings.js'
+import { asClustorError } from './stop-errors.js'
 import { changePages, changes } from './subscription.js'
 import type { Change, ChangeFeed, ChangeStart } from './subscription.js'
 import type { TickDriver } from './ticks.js'
@@ -29,8 +32,11 @@ export interface NodeAddress {
 
 export interface ReplicaOptions<Machine extends StateMachine> {
   readonly id: ReplicaId
-  /** Every voter, this replica among them. */
+  /** The voters of the configuration before the first entry of the log, the same on every replica and at every start;
+   *  who joined or left later is in the log. */
   readonly voters: readonly ReplicaId[]
+  /** The learners of that configuration; none by default. */
+  readonly learners?: readonly ReplicaId[]
   /** Open and recovered; the replica closes it. */
   readonly log: ReplicaLog
   readonly machine: Machine
@@ -89,7 +95,10 @@ export class Replica<Machine extends StateMachine = StateMachine> {
     this.#options = options
     const { log, machine, ticks } = options
     assertComplete(log)
-    this.#applier = new Applier(machine, { appliedIndex: asIndex(0) })
+    this.#applier = new Applier(machine, {
+      appliedIndex: asIndex(0),
+      applyMembership: (payload, index) => this.#loop.applyMembership(payload, index),
+    })
     this.#loop = new ReplicaLoop({
       ...options,
       applier: this.#applier,
@@ -145,6 +154,44 @@ export class Replica<Machine extends StateMachine = StateMachine> {
   closeSession(session: LogIndex, options: CallOptions, waiter: ProposalWaiter): void {
     const bytes = encodeSessionCommand({ kind: 'close-session', session })
     this.#add(entryKinds.session, bytes, options, waiter)
+  }
+
+  /** Changes who belongs to the partition, as one entry of the log (docs/raft.md, Membership). It is in force on each
+   *  replica from the moment at which that replica applies it; one change at a time. The waiter hears the configuration as
+   *  `result`, or, besides the errors of `propose`: ERR_MEMBERSHIP_BUSY while another change is under way or nothing of
+   *  this leadership is committed; ERR_MEMBERSHIP_REFUSED when the configuration does not admit the change;
+   *  ERR_INVALID_ARGUMENT for what is no change. All of these: not applied. */
+  changeMembership(change: MembershipChange, options: CallOptions, waiter: ProposalWaiter): void {
+    try {
+      const bytes = membershipPayload(change)
+      const { payloadBytesMax } = this.#options.settings
+      if (bytes.length > payloadBytesMax) throw tooLarge(bytes.length, payloadBytesMax)
+      this.#add(entryKinds.membership, bytes, options, waiter)
+    } catch (error) {
+      waiter.reject(asClustorError(error))
+    }
+  }
+
+  /** Hands leadership to another voter (Raft dissertation §3.10) and resolves when that one is known to lead. Meanwhile
+   *  nothing is proposed here; after an election timeout without success this leader goes on.
+   *  @throws ERR_NOT_LEADER with fields leader and leaderHint; ERR_TRANSFER_REFUSED with field reason, `not-voter` or
+   *  `leads-already`; ERR_TRANSFER_FAILED when this replica leads on or a third one leads; ERR_TIMEOUT, outcome unknown,
+   *  when nobody is known to lead at the deadline; the reason for which the replica stopped. */
+  transferLeadership(to: ReplicaId, options: Pick<CallOptions, 'timeoutMs'> = {}): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const { stopError } = this.#loop
+      if (stopError !== null) reject(stopError)
+      else {
+        const deadlineMs = this.#deadline(options)
+        this.#loop.transferLeadership({ to, deadlineMs, resolve, reject })
+      }
+    })
+  }
+
+  /** Takes the leader for lost, for example because its process is known to have ended: this replica may vote for another
+   *  one at once. Its own election timer runs on. Nothing happens on a leader or a candidate. */
+  forgetLeader(): void {
+    this.#loop.forgetLeader()
   }
 
   /** Reads linearizably: sees every write that was answered before the call. Leader only; ReadIndex, no log entry.

@@ -5,11 +5,12 @@ import { asIndex, asTerm } from '../../src/base/ids.js'
 import { entryKinds } from '../../src/raft/entry-range.js'
 import type { EntryKind, EntryRange } from '../../src/raft/entry-range.js'
 import { FrameStage } from '../../src/replica/frame-stage.js'
+import { frameOverheadBytes } from '../../src/wal/frames.js'
 import type { FrameBatch } from '../../src/wal/replica-log.js'
 import { MemoryLog } from '../support/memory-log.js'
 
 const log = new MemoryLog()
-const { normal, noop } = entryKinds
+const { normal, noop, membership } = entryKinds
 
 function frames(term: number, firstIndex: number, count: number): FrameBatch {
   const payloads = Array.from({ length: count }, (_, at) =>
@@ -29,7 +30,7 @@ function range(firstIndex: number, ...runs: readonly [number, number, EntryKind?
       kind,
       count: runCount,
     })),
-    byteLengths: new Uint32Array(count),
+    byteLengths: new Uint32Array(count).fill(frameOverheadBytes),
   }
 }
 
@@ -70,6 +71,19 @@ test('the empty entry of a new leader is framed here, before and behind other en
   t.deepEqual(texts(stageOf().take(range(5, [2, 1, noop]))), [''])
   t.deepEqual(texts(stageOf(frames(2, 6, 1)).take(range(5, [2, 1, noop], [2, 1]))), ['', '2/6'])
   t.deepEqual(texts(stageOf(frames(1, 5, 1)).take(range(5, [1, 1], [2, 1, noop]))), ['1/5', ''])
+})
+
+test('the empty entry that leaves a joint configuration is framed here', (t) => {
+  const taken = stageOf(frames(2, 6, 1)).take(range(5, [2, 1, membership], [2, 1]))
+
+  t.deepEqual(texts(taken), ['', '2/6'])
+})
+
+test('a membership entry with a payload whose frames nobody brought is a defect (P4)', (t) => {
+  const wanted = range(5, [2, 1, membership])
+  wanted.byteLengths.fill(frameOverheadBytes + 13)
+
+  t.throws(() => stageOf().take(wanted), { instanceOf: InvariantError })
 })
 
 test("a rejected append of an old term does not replace the new leader's own entry (P4)", (t) => {

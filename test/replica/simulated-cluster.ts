@@ -5,6 +5,8 @@ import { asReplica } from '../../src/base/ids.js'
 import type { LogIndex, ReplicaId, Term } from '../../src/base/ids.js'
 import { SeededRandom, integerBetween } from '../../src/base/random.js'
 import { resolveOptions } from '../../src/config/resolve.js'
+import { memberIds } from '../../src/raft/membership.js'
+import type { MembershipTransition, ReplicaChange } from '../../src/raft/membership.js'
 import { Replica } from '../../src/replica/replica.js'
 import type { ProposeResult } from '../../src/replica/proposals.js'
 import type { ReplicaStatus } from '../../src/replica/replica-status.js'
@@ -53,6 +55,12 @@ export interface Weather {
   readonly flushPercent?: number
 }
 
+/** Who belongs to the partition at its beginning. */
+export interface Members {
+  readonly voters?: readonly number[]
+  readonly learners?: readonly number[]
+}
+
 interface Flight {
   readonly dueStep: number
   readonly message: PeerMessage
@@ -80,13 +88,16 @@ class SimulatedNode {
 export class SimulatedCluster {
   readonly nodes: readonly SimulatedNode[]
   readonly #random: SeededRandom
+  readonly #members: Members
   readonly #cut = new Set<string>()
   readonly #leaders = new Map<Term, ReplicaId>()
   weather: Weather
   #flights: Flight[] = []
   #step = 0
 
-  constructor(seed: number, nodeCount = 3, weather: Weather = {}) {
+  /** @param members of the configuration before the first entry; by default every node is a voter. */
+  constructor(seed: number, nodeCount = 3, weather: Weather = {}, members: Members = {}) {
+    this.#members = members
     this.#random = new SeededRandom(seed)
     this.weather = weather
     this.nodes = Array.from({ length: nodeCount }, (_, at) => new SimulatedNode(asReplica(at + 1)))
@@ -209,6 +220,14 @@ export class SimulatedCluster {
     return attempt
   }
 
+  /** @param words kind and replica of each change: `v4` adds a voter, `l4` a learner, `r4` removes; none leaves a joint one. */
+  change(id: number, words: string, transition: MembershipTransition = 'auto'): Attempt {
+    const attempt: Attempt = {}
+    const change = { transition, changes: words.split(' ').filter(Boolean).map(replicaChange) }
+    this.replica(id).changeMembership(change, { timeoutMs: 60_000 }, waiterFor(attempt))
+    return attempt
+  }
+
   async openSession(id: number): Promise<LogIndex> {
     const attempt: Attempt = {}
     this.replica(id).openSession({}, waiterFor(attempt))
@@ -221,9 +240,14 @@ export class SimulatedCluster {
     for (const { replica } of this.nodes) await replica?.close()
   }
 
-  /** Whether all running nodes have applied the same, and everything they know of. */
+  /** Whether all running nodes that belong to the partition have applied the same, and everything they know of. */
   isSettled(): boolean {
-    const statuses = this.nodes.flatMap(({ replica }) => replica?.status() ?? [])
+    const leader = this.leader()
+    if (leader === null) return false
+    const members = memberIds(this.status(leader).configuration)
+    const statuses = this.nodes
+      .filter(({ id }) => members.includes(id))
+      .flatMap(({ replica }) => replica?.status() ?? [])
     const [first] = statuses
     return statuses.every(
       ({ appliedIndex, lastIndex }) => appliedIndex === lastIndex && lastIndex === first?.lastIndex,
@@ -234,7 +258,8 @@ export class SimulatedCluster {
     node.machine = new RecordingMachine({ later: this.weather.appliesLater ?? false })
     node.replica = new Replica({
       id: node.id,
-      voters: this.nodes.map(({ id }) => id),
+      voters: (this.#members.voters ?? this.nodes.map(({ id }) => id)).map(asReplica),
+      learners: (this.#members.learners ?? []).map(asReplica),
       log: node.log,
       machine: node.machine,
       random: new SeededRandom(this.#random.nextUint32()),
@@ -292,6 +317,13 @@ export class SimulatedCluster {
 export async function settle(): Promise<void> {
   await new Promise(setImmediate)
   await new Promise(setImmediate)
+}
+
+const changeKinds = { v: 'add-voter', l: 'add-learner', r: 'remove' } as const
+
+function replicaChange(word: string): ReplicaChange {
+  const kind = changeKinds[word.charAt(0) as keyof typeof changeKinds]
+  return { kind, id: asReplica(Number(word.slice(1))) }
 }
 
 function waiterFor(attempt: Attempt): {
