@@ -6,10 +6,15 @@ import type { AppendLogOptions, AppendSystem } from './settings.js'
 /** One `DurableLog` or several, each with a directory of its own. */
 export class LogSystem implements AppendSystem {
   readonly #logs: DurableLog[] = []
+  readonly #blocking: boolean
+
+  private constructor(blocking: boolean) {
+    this.#blocking = blocking
+  }
 
   /** Opens the logs; those that are open are closed when one fails. */
   static async open(directory: string, options: AppendLogOptions): Promise<LogSystem> {
-    const system = new LogSystem()
+    const system = new LogSystem(options.blocking)
     const { ledger, durability, logs } = options
     using keys = keysFor(options)
     try {
@@ -29,9 +34,8 @@ export class LogSystem implements AppendSystem {
   append(payloads: readonly Uint8Array[], appender: number): Promise<unknown> {
     const log = this.#logs[appender % this.#logs.length] as DurableLog
     const [only] = payloads
-    return payloads.length === 1 && only !== undefined
-      ? log.append(only)
-      : log.appendBatch(payloads)
+    if (payloads.length !== 1 || only === undefined) return log.appendBatch(payloads)
+    return this.#blocking ? Promise.resolve(log.appendSync(only)) : log.append(only)
   }
 
   async close(): Promise<void> {

@@ -30,6 +30,8 @@ export interface AppendRow extends AppendLoad {
   readonly aead: boolean | null
   readonly trailers: boolean | null
   readonly logs: number | null
+  /** Whether appends block their thread (`appendSync`). */
+  readonly blocking: boolean | null
   readonly appendsPerSecond: number
   readonly p50Us: number
   readonly p99Us: number
@@ -79,6 +81,7 @@ export function settingsOf({
   aead,
   trailers,
   logs,
+  blocking,
 }: {
   readonly [Name in keyof AppendLogOptions]: AppendLogOptions[Name] | null
 }): string {
@@ -88,6 +91,7 @@ export function settingsOf({
     ...(aead === true ? ['aead'] : []),
     ...(trailers === true ? ['trailers'] : []),
     ...((logs ?? 1) > 1 ? [`${logs} logs`] : []),
+    ...(blocking === true ? ['blocking'] : []),
   ].join(', ')
 }
 
@@ -125,7 +129,14 @@ function rowOf(group: SampleGroup): AppendRow {
   }
 }
 
-const noOptions = { ledger: null, durability: null, aead: null, trailers: null, logs: null }
+const noOptions = {
+  ledger: null,
+  durability: null,
+  aead: null,
+  trailers: null,
+  logs: null,
+  blocking: null,
+}
 
 const p50Us = ({ latenciesUs }: AppendFigures): number =>
   latenciesUs[latencyShares.indexOf(0.5)] ?? 0

@@ -99,7 +99,7 @@ async function measureRound(
         samples.push({ subject: { name }, load, round, figures })
       }
     }
-    for (const subject of inTurn(subjectsOf(bench.matrix))) {
+    for (const subject of inTurn(subjectsOf(bench.matrix, load))) {
       announce(subject.name, load)
       const figures = await measureSystem(subject, load, directory, bench, modules)
       samples.push({ subject, load, round, figures })

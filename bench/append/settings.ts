@@ -8,6 +8,8 @@ export interface AppendLogOptions {
   readonly trailers: boolean
   /** Logs that the appenders share between them. */
   readonly logs: number
+  /** Whether appends block their thread (`appendSync`). */
+  readonly blocking: boolean
 }
 
 /** What takes durable appends. */
@@ -60,10 +62,22 @@ export function loadsOf({ payloads, batches, concurrencies }: AppendMatrix): App
   )
 }
 
-/** The systems of a matrix: clustor under every setting, then the yardsticks. */
-export function subjectsOf(matrix: AppendMatrix): AppendSubject[] {
-  const { ledgers, durabilities, aead, trailers, logs, against } = matrix
-  const options = ledgers.flatMap((ledger) =>
+/** The systems of a matrix for one load: clustor under every setting, then the yardsticks. A single appender is also
+ *  measured with calls that block: there nobody else waits for the thread. */
+export function subjectsOf(matrix: AppendMatrix, load: AppendLoad): AppendSubject[] {
+  const forms = load.concurrency === 1 && load.batch === 1 ? [false, true] : [false]
+  return [
+    ...optionsOf(matrix).flatMap((each) =>
+      forms.map((blocking) => ({ name: 'clustor' as const, options: { ...each, blocking } })),
+    ),
+    { name: 'js-group-commit' },
+    ...matrix.against.map((name) => ({ name })),
+  ]
+}
+
+function optionsOf(matrix: AppendMatrix): Omit<AppendLogOptions, 'blocking'>[] {
+  const { ledgers, durabilities, aead, trailers, logs } = matrix
+  return ledgers.flatMap((ledger) =>
     durabilities.flatMap((durability) =>
       aead.flatMap((encrypted) =>
         trailers.flatMap((sealed) =>
@@ -78,9 +92,4 @@ export function subjectsOf(matrix: AppendMatrix): AppendSubject[] {
       ),
     ),
   )
-  return [
-    ...options.map((each) => ({ name: 'clustor' as const, options: each })),
-    { name: 'js-group-commit' },
-    ...against.map((name) => ({ name })),
-  ]
 }

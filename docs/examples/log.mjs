@@ -26,6 +26,9 @@ console.log(`durable at ${appended.map(({ index }) => index).join(', ')}`)
 const { firstIndex, lastIndex } = await log.appendBatch([Buffer.from('nuts'), Buffer.from('dates')])
 console.log(`batch at ${firstIndex} to ${lastIndex}`)
 
+// A script may block instead: no wake-up of another thread, no promise.
+console.log(`blocking at ${log.appendSync(Buffer.from('figs')).index}`)
+
 for await (const { index, payload } of log.read({ from: firstIndex - 1 })) {
   console.log(index, payload.toString())
 }

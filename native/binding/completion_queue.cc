@@ -1,5 +1,7 @@
 #include "binding/completion_queue.h"
 
+#include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "binding/js_error.h"
@@ -29,7 +31,7 @@ void CompletionQueue::OnComplete(Completion completion) {
   } else {
     completions_.push_back(std::move(completion));
   }
-  if (call_queued_ || function_ == nullptr) return;
+  if (call_queued_ || held_back_ || function_ == nullptr) return;
   // Fails only while the environment goes down, and then nobody listens.
   call_queued_ =
       napi_call_threadsafe_function(function_, nullptr, napi_tsfn_nonblocking) == napi_ok;
@@ -38,6 +40,11 @@ void CompletionQueue::OnComplete(Completion completion) {
 void CompletionQueue::Submitted(uint64_t sequence) {
   submitted_sequence_ = sequence;
   KeepAlive(true);
+}
+
+void CompletionQueue::HoldBack() {
+  const MutexLock lock(&mutex_);
+  held_back_ = true;
 }
 
 void CompletionQueue::Finish() {
@@ -69,13 +76,18 @@ void CompletionQueue::CallJs(napi_env env, napi_value, void* context, void*) {
 }
 
 void CompletionQueue::Deliver() {
-  std::vector<Completion> completions;
   {
     const MutexLock lock(&mutex_);
     call_queued_ = false;
-    completions.swap(completions_);
+    held_back_ = false;
+    std::move(completions_.begin(), completions_.end(), std::back_inserter(delivering_));
+    completions_.clear();
   }
-  for (const Completion& completion : completions) DeliverOne(completion);
+  while (!delivering_.empty()) {
+    const Completion completion = std::move(delivering_.front());
+    delivering_.pop_front();
+    DeliverOne(completion);
+  }
   if (delivered_sequence_ == submitted_sequence_) KeepAlive(false);
 }
 

@@ -10,6 +10,7 @@
 #include <napi.h>
 
 #include <cstdint>
+#include <deque>
 #include <vector>
 
 #include "base/mutex.h"
@@ -37,6 +38,13 @@ class CompletionQueue final : public CompletionSink {
   // alive. JavaScript thread.
   void Submitted(uint64_t sequence);
 
+  // What completes from now on waits for Deliver instead of waking the event loop. JavaScript
+  // thread.
+  void HoldBack();
+
+  // Delivers what has completed, from within a call of JavaScript. JavaScript thread.
+  void Deliver();
+
   // Delivers what is left and lets go of the ThreadSafeFunction. The log was closed before.
   // JavaScript thread.
   void Finish();
@@ -46,7 +54,6 @@ class CompletionQueue final : public CompletionSink {
 
  private:
   static void CallJs(napi_env env, napi_value callback, void* context, void* data);
-  void Deliver();
   void DeliverOne(const Completion& completion);
   void KeepAlive(bool wanted);
 
@@ -55,11 +62,14 @@ class CompletionQueue final : public CompletionSink {
   uint64_t submitted_sequence_ = 0;
   uint64_t delivered_sequence_ = 0;
   bool keeps_alive_ = false;
+  // Taken over and not told yet. What is told may ask for Deliver again: the order stays.
+  std::deque<Completion> delivering_;
 
   // Held while the ThreadSafeFunction is called, so that Stop waits for that call.
   Mutex mutex_;
   napi_threadsafe_function function_ GUARDED_BY(mutex_) = nullptr;
   bool call_queued_ GUARDED_BY(mutex_) = false;
+  bool held_back_ GUARDED_BY(mutex_) = false;
   std::vector<Completion> completions_ GUARDED_BY(mutex_);
 };
 

@@ -114,7 +114,9 @@ Napi::Function LogObject::Class(Napi::Env env) {
   return DefineClass(env, "NativeLog",
                      {
                          InstanceMethod<&LogObject::Append>("append"),
+                         InstanceMethod<&LogObject::AppendQuietly>("appendQuietly"),
                          InstanceMethod<&LogObject::Submit>("submit"),
+                         InstanceMethod<&LogObject::CommitThrough>("commitThrough"),
                          InstanceMethod<&LogObject::Read>("read"),
                          InstanceMethod<&LogObject::TruncatePrefix>("truncatePrefix"),
                          InstanceMethod<&LogObject::Prove>("prove"),
@@ -172,6 +174,24 @@ Napi::Value LogObject::FromOpened(Napi::Env env, const std::shared_ptr<LogHandle
 }
 
 Napi::Value LogObject::Append(const Napi::CallbackInfo& info) {
+  return AppendWith(info, &Log::Submit);
+}
+
+Napi::Value LogObject::AppendQuietly(const Napi::CallbackInfo& info) {
+  return AppendWith(info, &Log::SubmitQuietly);
+}
+
+Napi::Value LogObject::CommitThrough(const Napi::CallbackInfo& info) {
+  const auto sequence = ToPosition(info[0]);
+  if (!sequence) return Throw(info.Env(), ArgumentError("commitThrough(sequence)"));
+  handle_->completions().HoldBack();
+  handle_->log().CommitThrough(*sequence);
+  handle_->completions().Deliver();
+  return info.Env().Undefined();
+}
+
+Napi::Value LogObject::AppendWith(const Napi::CallbackInfo& info,
+                                  uint64_t (Log::*submit)(Write write)) {
   const Napi::Env env = info.Env();
   const auto bytes = ToBytes(info[0]);
   const auto byte_lengths = ToUint32s(info[1]);
@@ -193,7 +213,7 @@ Napi::Value LogObject::Append(const Napi::CallbackInfo& info) {
   for (FrameBatch& batch : batches) {
     Write write;
     write.frames = std::move(batch);
-    sequence = handle_->log().Submit(std::move(write));
+    sequence = (handle_->log().*submit)(std::move(write));
   }
   return Submitted(env, sequence);
 }

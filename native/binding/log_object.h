@@ -23,7 +23,10 @@ class LogObject final : public Napi::ObjectWrap<LogObject> {
   static Napi::Value FromOpened(Napi::Env env, const std::shared_ptr<LogHandle>& handle);
 
   Napi::Value Append(const Napi::CallbackInfo& info);
+  Napi::Value AppendQuietly(const Napi::CallbackInfo& info);
+  Napi::Value AppendWith(const Napi::CallbackInfo& info, uint64_t (Log::*submit)(Write write));
   Napi::Value Submit(const Napi::CallbackInfo& info);
+  Napi::Value CommitThrough(const Napi::CallbackInfo& info);
   Napi::Value Read(const Napi::CallbackInfo& info);
   Napi::Value TruncatePrefix(const Napi::CallbackInfo& info);
   Napi::Value Prove(const Napi::CallbackInfo& info);

@@ -94,6 +94,27 @@ TEST(PosixEnv, LocksOncePerOpenAndNamesThePid) {
   CHECK_OK(PosixEnv()->LockFile(path).status());
 }
 
+// A thread that commits by itself and the threads of the pool take turns at the same log.
+TEST(PosixLog, CommitsHereAndFromThePool) {
+  TemporaryDirectory directory;
+  CommitterPool pool({.threads = 2, .spin_us_max = 50});
+  WaitingSink sink;
+  auto opened = Log::Open(PosixEnv(), OptionsIn(directory), &pool, &sink);
+  CHECK_OK(opened.status());
+  Log* log = opened->get();
+
+  for (uint64_t i = 1; i <= 900; i += 3) {
+    CHECK_EQ(log->Submit(Frames(i, {{1, 0, "pool"}})), i);
+    CHECK_EQ(log->SubmitQuietly(Frames(i + 1, {{1, 0, "here"}})), i + 1);
+    log->CommitThrough(i + 1);
+    CHECK(log->Stats().last_index >= i + 1);
+    CHECK_EQ(log->Submit(Frames(i + 2, {{1, 0, "pool"}})), i + 2);
+  }
+
+  CHECK_EQ(sink.WaitFor(900), 900u);
+  CHECK_OK(log->Close());
+}
+
 // Rotations, ledger switches, spares, readers and cuts at once.
 TEST(PosixLog, CommitsFromAPoolWhileOthersReadAndCut) {
   TemporaryDirectory directory;

@@ -80,7 +80,11 @@ bool Committer::Step() {
     completion = CommitGroup(&group);
     UpdateMaintenance();
   }
-  if (completion) sink_->OnComplete(std::move(*completion));
+  if (completion) {
+    const uint64_t through = completion->through_sequence;
+    sink_->OnComplete(std::move(*completion));
+    completed_through_.store(through, std::memory_order_release);
+  }
   const MutexLock lock(&commit_mutex_);
   AddToSeal();
   return !queue_.IsEmpty();

@@ -58,6 +58,8 @@ class Committer final : public CommitTask {
   // Commits one group; true when more writes wait. One thread at a time.
   bool Step() EXCLUDES(commit_mutex_);
   bool RunCommitStep() override { return Step(); }
+  // Writes up to this sequence number have completed, and the sink has heard of it.
+  uint64_t completed_through() const { return completed_through_.load(std::memory_order_acquire); }
   // Makes a spare segment, the next ledger or the index of a sealed segment when one is wanted, and
   // confirms the newest block when that is due; true when it made something.
   bool RunMaintenanceStep() override;
@@ -141,6 +143,7 @@ class Committer final : public CommitTask {
 
   // Acquire/release: set by the committer, seen by whoever schedules maintenance.
   std::atomic<bool> wants_maintenance_{false};
+  std::atomic<uint64_t> completed_through_{0};  // Release after the sink, acquire when polled.
   std::atomic<bool> wants_spare_{false};   // Relaxed, as wants_maintenance_ orders it.
   std::atomic<bool> wants_ledger_{false};  // Likewise.
   std::atomic<bool> cancelled_{false};     // Relaxed: a hint to stop early.

@@ -21,6 +21,7 @@ class CommitterPool::Impl {
 
   void Schedule(CommitTask* task) EXCLUDES(mutex_);
   void ScheduleMaintenance(CommitTask* task) EXCLUDES(mutex_);
+  void RunHere(CommitTask* task) EXCLUDES(mutex_);
   void Remove(CommitTask* task) EXCLUDES(mutex_);
 
  private:
@@ -29,6 +30,10 @@ class CommitterPool::Impl {
   void Work();
   void Maintain();
   CommitTask* TakeWork(SpinPolicy* spin) EXCLUDES(mutex_);
+  void Claim(CommitTask* task) EXCLUDES(mutex_);
+  void Unqueue(CommitTask* task) REQUIRES(mutex_);
+  void StepEnded(CommitTask* task, bool more) REQUIRES(mutex_);
+  void QueueCommit(CommitTask* task) REQUIRES(mutex_);
   bool SpinForWork(const SpinPolicy& spin);
   void EnsureWorker() REQUIRES(mutex_);
   void QueueMaintenance(CommitTask* task) REQUIRES(mutex_);
@@ -80,7 +85,11 @@ void CommitterPool::Impl::Schedule(CommitTask* task) {
   if (task->commit_queued_) return;
   task->commit_queued_ = true;
   // A running task is queued again by its worker.
-  if (task->commit_running_) return;
+  if (!task->commit_running_) QueueCommit(task);
+}
+
+// Wakes a thread for the task, unless one polls for it already.
+void CommitterPool::Impl::QueueCommit(CommitTask* task) {
   ready_.push_back(task);
   ready_count_.store(static_cast<uint32_t>(ready_.size()), std::memory_order_release);
   if (spinning_.load(std::memory_order_acquire) >= ready_.size()) return;
@@ -130,22 +139,46 @@ void CommitterPool::Impl::QueueDueTimers() {
   }
 }
 
+void CommitterPool::Impl::RunHere(CommitTask* task) {
+  Claim(task);
+  const bool more = task->RunCommitStep();
+  const MutexLock lock(&mutex_);
+  StepEnded(task, more);
+  if (task->commit_queued_) QueueCommit(task);
+}
+
+void CommitterPool::Impl::Claim(CommitTask* task) {
+  const MutexLock lock(&mutex_);
+  while (task->commit_running_) idle_.Wait(&mutex_);
+  Unqueue(task);
+  task->commit_queued_ = false;
+  task->commit_running_ = true;
+}
+
+void CommitterPool::Impl::StepEnded(CommitTask* task, bool more) {
+  task->commit_running_ = false;
+  task->commit_queued_ = task->commit_queued_ || more;
+  SetTimer(task);
+  idle_.Broadcast();
+}
+
+void CommitterPool::Impl::Unqueue(CommitTask* task) {
+  std::erase(ready_, task);
+  ready_count_.store(static_cast<uint32_t>(ready_.size()), std::memory_order_release);
+}
+
 void CommitterPool::Impl::Remove(CommitTask* task) {
   const MutexLock lock(&mutex_);
-  for (std::deque<CommitTask*>* queue : {&ready_, &maintenance_ready_}) {
-    queue->erase(std::remove(queue->begin(), queue->end(), task), queue->end());
-  }
-  ready_count_.store(static_cast<uint32_t>(ready_.size()), std::memory_order_release);
+  Unqueue(task);
+  std::erase(maintenance_ready_, task);
   while (task->commit_running_ || task->maintenance_running_) {
     // Its worker does not queue it again.
     task->commit_queued_ = false;
     task->maintenance_queued_ = false;
     idle_.Wait(&mutex_);
   }
-  for (std::deque<CommitTask*>* queue : {&ready_, &maintenance_ready_}) {
-    queue->erase(std::remove(queue->begin(), queue->end(), task), queue->end());
-  }
-  ready_count_.store(static_cast<uint32_t>(ready_.size()), std::memory_order_release);
+  Unqueue(task);
+  std::erase(maintenance_ready_, task);
   if (task->timer_ns_ != 0) timers_.erase({task->timer_ns_, task});
   task->timer_ns_ = 0;
   task->commit_queued_ = false;
@@ -196,14 +229,11 @@ void CommitterPool::Impl::Work() {
     const bool more = task->RunCommitStep();
     const MutexLock lock(&mutex_);
     --busy_;
-    task->commit_running_ = false;
-    if (more || task->commit_queued_) {
-      task->commit_queued_ = true;
-      ready_.push_back(task);
-      ready_count_.store(static_cast<uint32_t>(ready_.size()), std::memory_order_release);
-    }
-    SetTimer(task);
-    idle_.Broadcast();
+    StepEnded(task, more);
+    if (!task->commit_queued_) continue;
+    // This thread takes it, or what stands in front of it.
+    ready_.push_back(task);
+    ready_count_.store(static_cast<uint32_t>(ready_.size()), std::memory_order_release);
   }
 }
 
@@ -263,6 +293,8 @@ CommitterPool::~CommitterPool() = default;
 void CommitterPool::Schedule(CommitTask* task) { impl_->Schedule(task); }
 
 void CommitterPool::ScheduleMaintenance(CommitTask* task) { impl_->ScheduleMaintenance(task); }
+
+void CommitterPool::RunHere(CommitTask* task) { impl_->RunHere(task); }
 
 void CommitterPool::Remove(CommitTask* task) { impl_->Remove(task); }
 

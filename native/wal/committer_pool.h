@@ -65,6 +65,9 @@ class CommitterPool {
   // Queues the task unless it is queued already. Any thread; never blocks on I/O.
   void Schedule(CommitTask* task);
   void ScheduleMaintenance(CommitTask* task);
+  // Runs one commit step of the task on the calling thread, queued or not; waits for the step that
+  // another thread has under way first. Whoever may block saves two wake-ups by it.
+  void RunHere(CommitTask* task);
   // Returns when the task is neither queued nor running; it must not be scheduled again.
   void Remove(CommitTask* task);
 

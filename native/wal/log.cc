@@ -51,6 +51,8 @@ class Log::Impl {
 
   Status Open();
   uint64_t Submit(Write write);
+  uint64_t SubmitQuietly(Write write);
+  void CommitThrough(uint64_t sequence);
   StatusOr<FrameRead> Read(uint64_t first_index, uint64_t last_index, uint64_t bytes_max) const;
   StatusOr<EntryProof> Prove(uint64_t index) const;
   StatusOr<SegmentRoot> MerkleRoot(uint64_t segment_seq) const;
@@ -175,6 +177,21 @@ uint64_t Log::Impl::Submit(Write write) {
   return sequence;
 }
 
+uint64_t Log::Impl::SubmitQuietly(Write write) {
+  return committer_->queue()->Push(std::move(write), env_->MonotonicNs());
+}
+
+void Log::Impl::CommitThrough(uint64_t sequence) {
+  while (committer_->completed_through() < sequence) {
+    if (pool_ == nullptr) {
+      committer_->Step();
+    } else {
+      pool_->RunHere(committer_.get());
+    }
+  }
+  if (pool_ != nullptr) ScheduleMaintenance();
+}
+
 StatusOr<FrameRead> Log::Impl::Read(uint64_t first_index, uint64_t last_index,
                                     uint64_t bytes_max) const {
   if (!open_.load(std::memory_order_acquire)) {
@@ -294,6 +311,10 @@ void Log::ReleaseRecoveredEntries() {
 }
 
 uint64_t Log::Submit(Write write) { return impl_->Submit(std::move(write)); }
+
+uint64_t Log::SubmitQuietly(Write write) { return impl_->SubmitQuietly(std::move(write)); }
+
+void Log::CommitThrough(uint64_t sequence) { impl_->CommitThrough(sequence); }
 
 StatusOr<FrameRead> Log::Read(uint64_t first_index, uint64_t last_index, uint64_t bytes_max) {
   return impl_->Read(first_index, last_index, bytes_max);

@@ -123,6 +123,13 @@ class Log {
   // after its last good entry; kLogPoisoned: an earlier write or sync failed for good;
   // kReadOnlyFilesystem: likewise, for the file system takes no more writes.
   uint64_t Submit(Write write);
+  // As Submit, but nobody is woken for it: CommitThrough follows.
+  uint64_t SubmitQuietly(Write write);
+  // Returns when the write of this sequence number, and with it every earlier one, has completed
+  // and the sink has heard of it. Commits on the calling thread as far as no other is at it; so it
+  // blocks for as long as the disk takes. REQUIRES: the write was submitted, no Close before it
+  // returns.
+  void CommitThrough(uint64_t sequence);
 
   // Reads entries first_index .. last_index from disk, verified, whole frames, at most bytes_max of
   // them but always at least one entry. Only durable entries can be read.

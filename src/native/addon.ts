@@ -153,6 +153,11 @@ export interface NativeLog {
     firstIndex: number,
     term: number,
   ): number
+  /** As `append`, but nothing is committed before `commitThrough`, which must follow. */
+  appendQuietly: NativeLog['append']
+  /** Blocks until the write of this sequence number has completed, committing on the calling thread, and calls
+   *  NativeCompletion for everything that has completed before it returns. Not after `close`. */
+  commitThrough(sequence: number): void
   /** Submits one write of ready frames; see native/wal/log.h, Write. Bytes are copied.
    *  @param hardState term, vote, commitIndex
    *  @param truncateFrom 0 for none
@@ -332,7 +337,7 @@ export interface NativeAddon {
 }
 
 /** Must equal kInterfaceVersion of native/binding/addon.cc. */
-const interfaceVersion = 3
+const interfaceVersion = 4
 
 let loaded: NativeAddon | null = null
 

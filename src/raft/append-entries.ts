@@ -4,12 +4,11 @@ import { rangeFrom, type EntryRange } from './entry-range.js'
 import type { AppendEntries } from './messages.js'
 import { respondToAppend } from './outbox.js'
 import { becomeFollower } from './roles.js'
-import { commitTo, postponeElection, type CoreState } from './state.js'
+import { commitTo, hearLeader, type CoreState } from './state.js'
 
 /** A follower hears its leader: the election timer starts over (Raft §5.2). */
 export function handleAppendEntries(state: CoreState, message: AppendEntries): void {
-  postponeElection(state)
-  state.leader = message.from
+  hearLeader(state, message.from)
   takeEntries(state, message)
 }
 

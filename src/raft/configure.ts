@@ -1,3 +1,4 @@
+import { expireLease } from './lease.js'
 import type { MembershipConfiguration } from './membership.js'
 import { broadcastAppend, maybeCommit, sendPending } from './replication.js'
 import { becomeFollower } from './roles.js'
@@ -10,6 +11,8 @@ export function configure(state: CoreState, configuration: MembershipConfigurati
   const { tracker, log, id } = state
   tracker.reconfigure(configuration, Math.max(log.lastIndex, 1))
   if (state.role !== 'leader') return
+  // Other voters may elect: only what they confirm from here on counts.
+  expireLease(state)
   if (!tracker.isVoter(id) && state.limits.stepDownOnRemoval) {
     // Dissertation §4.2.2: a leader that is not part of the configuration steps down once that is committed.
     becomeFollower(state, state.term, noReplica)

@@ -4,6 +4,7 @@ import { assertChangesApplied, assertValid } from './assertions.js'
 import { configure } from './configure.js'
 import { campaign } from './election.js'
 import type { EntryKind, EntryRange } from './entry-range.js'
+import { expireLease, hasLease } from './lease.js'
 import { maybeLeaveJoint, proposeMembership, takeAppliedChange } from './membership-proposal.js'
 import type { MembershipChangeResult } from './membership-change.js'
 import type { MembershipChange } from './membership.js'
@@ -99,7 +100,8 @@ export class Core {
     return result
   }
 
-  /** Hands leadership to another voter, within an election timeout or not at all (leader only). */
+  /** Hands leadership to another voter, within an election timeout or not at all (leader only, and not in the first
+   *  `leaderTicksMin` of its leadership). */
   transferLeadership(to: ReplicaId): TransferResult {
     const result = transferLeadership(this.#state, to)
     this.#assertValid()
@@ -116,6 +118,11 @@ export class Core {
    *  @param context told back in readStates or droppedReads; the caller keeps it unique. */
   readIndex(context: number): ReadIndexResult {
     return askReadIndex(this.#state, context)
+  }
+
+  /** Whether a lease runs: for a second look after the stall guard, right before a read is answered. */
+  hasLease(): boolean {
+    return hasLease(this.#state)
   }
 
   /** The write of a Ready is durable, and with it every earlier one. */
@@ -157,9 +164,11 @@ export class Core {
   }
 
   /** Starts the wait for a leader, or the leader's wait for its quorum, afresh. For a process that was stalled:
-   *  the silence it sees is its own, so it must neither campaign nor step down for it. */
+   *  the silence it sees is its own, so it must neither campaign nor step down for it. A lease ends with it, so after a
+   *  stall this comes before any `readIndex`. */
   rearmElectionTimer(): void {
     restartElectionTimer(this.#state)
+    expireLease(this.#state)
   }
 
   /** Forgets the entries before `index`; they must be applied and durable. */

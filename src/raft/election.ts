@@ -1,4 +1,5 @@
 import type { ReplicaId, Term } from '../base/ids.js'
+import { promisesLease } from './lease.js'
 import { hasUnappliedChange } from './membership-proposal.js'
 import type { Message, RequestVote } from './messages.js'
 import { becomeCandidate, becomeFollower, becomeLeader, becomePreCandidate } from './roles.js'
@@ -8,7 +9,8 @@ import { isPromotable, type CoreState } from './state.js'
 
 /** Starts an election, unless this replica leads already or may not lead. */
 export function campaign(state: CoreState): void {
-  if (!mayCampaign(state)) return
+  // A replica's own vote keeps its promise too.
+  if (!mayCampaign(state) || promisesLease(state)) return
   if (state.limits.preVote) startPreVote(state)
   else startElection(state)
 }

@@ -3,7 +3,7 @@ import type { Progress } from './progress.js'
 import { sendAppend } from './replication.js'
 import { hasSendableSnapshot } from './send-snapshot.js'
 import { becomeFollower } from './roles.js'
-import { commitTo, postponeElection, type CoreState } from './state.js'
+import { commitTo, hearLeader, type CoreState } from './state.js'
 
 /** Tells every follower that the leader lives, and asks for a confirmation of the newest read round. */
 export function broadcastHeartbeat(state: CoreState): void {
@@ -21,8 +21,7 @@ export function broadcastHeartbeat(state: CoreState): void {
 
 /** A follower hears its leader. */
 export function handleHeartbeat(state: CoreState, message: Heartbeat): void {
-  postponeElection(state)
-  state.leader = message.from
+  hearLeader(state, message.from)
   answer(state, message)
 }
 

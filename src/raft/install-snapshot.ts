@@ -4,12 +4,11 @@ import type { InstallSnapshot } from './messages.js'
 import { respondToAppend } from './outbox.js'
 import type { SnapshotDescription } from './ready.js'
 import { becomeFollower } from './roles.js'
-import { commitTo, postponeElection, type CoreState } from './state.js'
+import { commitTo, hearLeader, type CoreState } from './state.js'
 
 /** A follower hears its leader, and has received a whole snapshot from it. */
 export function handleInstallSnapshot(state: CoreState, message: InstallSnapshot): void {
-  postponeElection(state)
-  state.leader = message.from
+  hearLeader(state, message.from)
   takeSnapshot(state, message)
 }
 

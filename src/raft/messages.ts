@@ -20,8 +20,16 @@ export interface PreVote extends Envelope, CandidateLog {
   readonly kind: 'pre-vote'
 }
 
+/** What a voter that refuses knows to be committed: its commit index, and the term of the entry there; 0, 0 in a grant.
+ *  A candidate that holds this very entry commits up to it (Log Matching, Raft §5.3). Otherwise one that lacks nothing
+ *  but the knowledge could need, for ever, the vote of a replica that no longer votes. */
+interface KnownCommit {
+  readonly commitIndex: LogIndex
+  readonly commitTerm: Term
+}
+
 /** Answers a pre-vote: a grant carries the term asked for, a rejection the voter's own term. */
-export interface PreVoteResponse extends Envelope {
+export interface PreVoteResponse extends Envelope, KnownCommit {
   readonly kind: 'pre-vote-response'
   readonly rejected: boolean
 }
@@ -34,7 +42,7 @@ export interface RequestVote extends Envelope, CandidateLog {
 }
 
 /** Answers a request for a vote. A candidate's own vote is one of these too, addressed to itself. */
-export interface RequestVoteResponse extends Envelope {
+export interface RequestVoteResponse extends Envelope, KnownCommit {
   readonly kind: 'request-vote-response'
   readonly rejected: boolean
 }

@@ -26,6 +26,11 @@ const defaultLimits: CoreLimits = {
   stepDownOnRemoval: true,
   membershipGuard: 'strict',
   noopBytes: 33,
+  leaseTicks: 0,
+  leaseDriftTicks: 1,
+  leaseRoundTripTicks: 1,
+  leaderTicksMin: 75,
+  electionBiasTicks: 0,
 }
 
 /** Fills in the defaults and refuses what cannot work.
@@ -41,9 +46,19 @@ export function resolveLimits(options: CoreOptions): CoreLimits {
   refuseUnless(limits.heartbeatTicks >= 1, 'heartbeatTicks')
   refuseUnless(limits.electionTicksMin > limits.heartbeatTicks, 'electionTicksMin')
   refuseUnless(limits.electionTicksMax >= limits.electionTicksMin, 'electionTicksMax')
+  refuseUnless(isLeaseSafe(limits), 'leaseTicks')
   refuseUnless(limits.appendEntriesMax >= 1, 'appendEntriesMax')
   refuseUnless(limits.inflightMessagesMax >= 1, 'inflightMessagesMax')
   return limits
+}
+
+/** A lease must end before any voter that promised it may elect another, however its clock drifts:
+ *  lease + round trip + drift + heartbeat < shortest election timeout. Check-quorum is what makes voters promise. */
+function isLeaseSafe(limits: CoreLimits): boolean {
+  const { leaseTicks, leaseRoundTripTicks, leaseDriftTicks, heartbeatTicks } = limits
+  if (leaseTicks === 0) return true
+  const spentTicks = leaseTicks + leaseRoundTripTicks + leaseDriftTicks + heartbeatTicks
+  return limits.checkQuorum && spentTicks < limits.electionTicksMin
 }
 
 /** The configuration to start with: that of the state that was recovered, or the one that the options name. */

@@ -1,4 +1,4 @@
-import type { ReplicaId } from '../base/ids.js'
+import type { LogIndex, ReplicaId, Term } from '../base/ids.js'
 import type { AppendEntriesResponse, PreVoteResponse, RequestVoteResponse } from './messages.js'
 import type { CoreState } from './state.js'
 
@@ -15,7 +15,15 @@ export function respondToAppend(
 /** Answers a candidate. A vote is told only when it is durable (Raft §5.2: at most one vote per term, also across a crash). */
 export function respondToCandidate(
   state: CoreState,
-  answer: Omit<PreVoteResponse, 'from'> | Omit<RequestVoteResponse, 'from'>,
+  answer: Answer<PreVoteResponse> | Answer<RequestVoteResponse>,
 ): void {
-  state.messagesAfterPersist.push({ ...answer, from: state.id })
+  const { commitIndex, log, id: from } = state
+  const known = answer.rejected
+    ? { commitIndex, commitTerm: log.termAt(commitIndex) ?? nothing.commitTerm }
+    : nothing
+  state.messagesAfterPersist.push({ ...answer, from, ...known })
 }
+
+type Answer<Response> = Omit<Response, 'from' | 'commitIndex' | 'commitTerm'>
+
+const nothing = { commitIndex: 0 as LogIndex, commitTerm: 0 as Term }

@@ -1,4 +1,5 @@
 import { broadcastHeartbeat } from './heartbeat.js'
+import { hasLease } from './lease.js'
 import type { ReadIndexResult } from './ready.js'
 import type { CoreState } from './state.js'
 
@@ -8,7 +9,8 @@ export function askReadIndex(state: CoreState, context: number): ReadIndexResult
   if (state.role !== 'leader') {
     return { kind: 'dropped', reason: 'not-leader', leader: state.leader }
   }
-  state.reads.ask(context)
+  if (hasLease(state)) state.reads.serve(context, state.commitIndex)
+  else state.reads.ask(context)
   return { kind: 'accepted' }
 }
 
@@ -19,9 +21,9 @@ export function canStartReadRound(state: CoreState): boolean {
   return state.role === 'leader' && reads.hasAsked && log.holds(commitIndex, term)
 }
 
-/** Starts one round for all reads asked since the last one. */
+/** Starts one round for all reads asked since the last one; for none when it is only to prolong a lease. */
 export function startReadRound(state: CoreState): void {
-  state.reads.startRound(state.id, state.commitIndex)
+  state.reads.startRound(state.id, state.commitIndex, state.nowTicks)
   broadcastHeartbeat(state)
   state.reads.release(state.tracker.configuration)
 }

@@ -6,6 +6,7 @@ interface Round {
   readonly number: number
   readonly index: LogIndex
   readonly contexts: readonly number[]
+  startedTicks: number
 }
 
 /** Reads that wait until a quorum confirms the leadership (dissertation §6.4, ReadIndex).
@@ -19,6 +20,7 @@ export class ReadRounds {
   readonly #confirmed = new Map<ReplicaId, number>()
   #states: ReadState[] = []
   #dropped: number[] = []
+  #confirmedTicks = -Infinity
 
   /** A read wants to be served. */
   ask(context: number): void {
@@ -27,6 +29,22 @@ export class ReadRounds {
 
   get hasAsked(): boolean {
     return this.#asked.length > 0
+  }
+
+  /** When the newest round was started that a quorum has confirmed; -Infinity for none that counts. */
+  get confirmedTicks(): number {
+    return this.#confirmedTicks
+  }
+
+  /** A read is served at `index` without a round. */
+  serve(context: number, index: LogIndex): void {
+    this.#states.push({ context, index })
+  }
+
+  /** No round that was started so far says how long ago it was. Reads go on waiting for theirs: that is safe at any time. */
+  expire(): void {
+    this.#confirmedTicks = -Infinity
+    for (const round of this.#rounds) round.startedTicks = -Infinity
   }
 
   get hasResults(): boolean {
@@ -40,9 +58,9 @@ export class ReadRounds {
 
   /** Starts a round for every read asked so far.
    *  @param index the commit index now: the reads must see at least this much. */
-  startRound(self: ReplicaId, index: LogIndex): void {
+  startRound(self: ReplicaId, index: LogIndex, startedTicks: number): void {
     this.#lastNumber++
-    this.#rounds.push({ number: this.#lastNumber, index, contexts: this.#asked })
+    this.#rounds.push({ number: this.#lastNumber, index, contexts: this.#asked, startedTicks })
     this.#asked = []
     this.#confirmed.set(self, this.#lastNumber)
   }
@@ -56,7 +74,8 @@ export class ReadRounds {
   release(voters: VoterSets): void {
     const confirmed = jointPosition(voters, (id) => this.#confirmed.get(id) ?? 0)
     while (this.#rounds[0] !== undefined && this.#rounds[0].number <= confirmed) {
-      const { index, contexts } = this.#rounds[0]
+      const { index, contexts, startedTicks } = this.#rounds[0]
+      this.#confirmedTicks = Math.max(this.#confirmedTicks, startedTicks)
       for (const context of contexts) this.#states.push({ context, index })
       this.#rounds.shift()
     }
@@ -69,6 +88,7 @@ export class ReadRounds {
     this.#rounds = []
     this.#asked = []
     this.#confirmed.clear()
+    this.#confirmedTicks = -Infinity
   }
 
   takeResults(): { readStates: ReadState[]; droppedReads: number[] } {

@@ -161,6 +161,18 @@ export interface CoreOptions {
   readonly membershipGuard?: 'strict' | 'pending' | 'none'
   /** Frame bytes of an entry without payload (a new leader's, and the one that leaves a joint configuration); default 33. */
   readonly noopBytes?: number
+  /** How long after a heartbeat that a quorum answered its leader serves reads without asking; default 0, never. The same
+   *  on every replica of a partition. Needs checkQuorum, and leaseTicks + leaseRoundTripTicks + leaseDriftTicks +
+   *  heartbeatTicks < electionTicksMin (dissertation §6.4.1); refused with ERR_INVALID_ARGUMENT otherwise. */
+  readonly leaseTicks?: number
+  /** How far two clocks drift apart in an election timeout, at most; default 1. Only leases rely on it. */
+  readonly leaseDriftTicks?: number
+  /** Room for the answer to a heartbeat in the inequality of leaseTicks; default 1. */
+  readonly leaseRoundTripTicks?: number
+  /** A leader hands leadership over when it has led for so long, not before; default 75 (750 ms), 0 for at once. */
+  readonly leaderTicksMin?: number
+  /** Added to every election timeout: replicas with a smaller one campaign first, so they lead more often. Default 0. */
+  readonly electionBiasTicks?: number
 }
 
 /** How a leader sends to one replica: one append at a time until it knows where the logs meet, pipelined, or not at all
@@ -236,7 +248,7 @@ export type MembershipProposeResult =
       readonly refusal: string
     }
 
-/** What became of a request to hand leadership over. Started: the role change, or proposals that are accepted again, tell
+/** What became of a request to hand leadership over. term-too-short: ask again in `remainingTicks`. Started: the role change, or proposals that are accepted again, tell
  *  the end. */
 export type TransferResult =
   | { readonly kind: 'started' }
@@ -244,6 +256,12 @@ export type TransferResult =
       readonly kind: 'refused'
       readonly reason: 'not-leader' | 'not-voter' | 'leads-already'
       readonly leader: ReplicaId
+    }
+  | {
+      readonly kind: 'refused'
+      readonly reason: 'term-too-short'
+      readonly leader: ReplicaId
+      readonly remainingTicks: number
     }
 
 /** What became of a read request: accepted ones end in `readStates` or in `droppedReads`. */

@@ -10,6 +10,7 @@ export function becomeFollower(state: CoreState, term: Term, leader: ReplicaId):
   restartElectionTimer(state)
   state.role = 'follower'
   state.leader = leader
+  if (leader !== noReplica) state.heardTicks = state.nowTicks
 }
 
 /** Learns of a newer term from a candidate that has not got this replica's vote. A follower's election timer
@@ -47,6 +48,8 @@ export function becomeLeader(state: CoreState): void {
   restartElectionTimer(state)
   state.heartbeatElapsedTicks = 0
   state.role = 'leader'
+  state.ledSinceTicks = state.nowTicks
+  state.leaseWaived = false
   state.leader = state.id
   leadOneself(state)
   // A change of a predecessor may be among these entries: until they are applied there is no other.

@@ -35,6 +35,14 @@ export interface CoreState {
   electionElapsedTicks: number
   electionTimeoutTicks: number
   heartbeatElapsedTicks: number
+  /** Ticks since the start. */
+  nowTicks: number
+  /** When a leader was last heard; the start counts as such, for what was promised before it is forgotten. */
+  heardTicks: number
+  /** When this leadership began. */
+  ledSinceTicks: number
+  /** A follower was told to campaign at once: no lease holds it back, for the rest of this leadership. */
+  leaseWaived: boolean
   /** Frame bytes of this leader's proposals beyond the commit index. */
   uncommittedBytes: number
   /** The empty entry of this leadership: proposals come after it. */
@@ -97,6 +105,10 @@ export function createState(options: CoreOptions): CoreState {
     electionElapsedTicks: 0,
     electionTimeoutTicks: 0,
     heartbeatElapsedTicks: 0,
+    nowTicks: 0,
+    heardTicks: 0,
+    ledSinceTicks: 0,
+    leaseWaived: false,
     uncommittedBytes: 0,
     noopIndex: 0 as LogIndex,
     membershipIndex: appliedIndex,
@@ -115,9 +127,17 @@ export function createState(options: CoreOptions): CoreState {
 
 /** Starts the wait for a leader afresh, with a timeout of its own (Raft §5.2: randomized timeouts split votes rarely). */
 export function restartElectionTimer(state: CoreState): void {
-  const { electionTicksMin, electionTicksMax } = state.limits
+  const { electionTicksMin, electionTicksMax, electionBiasTicks } = state.limits
+  const timeoutTicks = integerBetween(state.random, electionTicksMin, electionTicksMax)
   state.electionElapsedTicks = 0
-  state.electionTimeoutTicks = integerBetween(state.random, electionTicksMin, electionTicksMax)
+  state.electionTimeoutTicks = timeoutTicks + electionBiasTicks
+}
+
+/** A follower hears its leader. */
+export function hearLeader(state: CoreState, leader: ReplicaId): void {
+  postponeElection(state)
+  state.leader = leader
+  state.heardTicks = state.nowTicks
 }
 
 /** A leader was heard, or a vote was given: the wait for a leader starts over. */

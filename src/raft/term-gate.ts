@@ -1,4 +1,5 @@
 import { noReplica, type LogIndex, type Term } from '../base/ids.js'
+import { promisesLease } from './lease.js'
 import { respondToAppend, respondToCandidate } from './outbox.js'
 import type { Message } from './messages.js'
 import { becomeFollower, followNewerCandidate } from './roles.js'
@@ -9,6 +10,7 @@ import type { CoreState } from './state.js'
 export function passTermGate(state: CoreState, message: Message): boolean {
   if (!isFromMember(state, message)) return false
   if (message.term < state.term) return answerOldTerm(state, message)
+  if (isHeldBackByLease(state, message)) return false
   if (message.term === state.term) return true
   return enterNewTerm(state, message)
 }
@@ -27,6 +29,12 @@ function isFromMember(state: CoreState, message: Message): boolean {
 
 const isFromLeader = ({ kind }: Message): boolean =>
   kind === 'append-entries' || kind === 'heartbeat' || kind === 'install-snapshot'
+
+/** A voter keeps the promise that a lease relies on in every term and role, unless the leader itself wants to go. */
+function isHeldBackByLease(state: CoreState, message: Message): boolean {
+  if (message.kind !== 'pre-vote' && message.kind !== 'request-vote') return false
+  return promisesLease(state) && !('leadershipTransfer' in message)
+}
 
 /** Messages of older terms are dropped, but their sender may have to learn of the newer term. */
 function answerOldTerm(state: CoreState, message: Message): false {

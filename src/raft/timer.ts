@@ -1,12 +1,14 @@
 import { noReplica } from '../base/ids.js'
 import { campaign } from './election.js'
 import { broadcastHeartbeat } from './heartbeat.js'
+import { startReadRound } from './read-index.js'
 import { becomeFollower } from './roles.js'
 import { abandonTransfer } from './transfer.js'
 import { isPromotable, restartElectionTimer, type CoreState } from './state.js'
 
 /** Lets one tick pass. */
 export function tick(state: CoreState): void {
+  state.nowTicks++
   state.electionElapsedTicks++
   if (state.role === 'leader') tickLeader(state)
   else tickElection(state)
@@ -32,5 +34,6 @@ function tickLeader(state: CoreState): void {
   }
   if (state.heartbeatElapsedTicks < state.limits.heartbeatTicks) return
   state.heartbeatElapsedTicks = 0
-  broadcastHeartbeat(state)
+  if (state.limits.leaseTicks > 0) startReadRound(state)
+  else broadcastHeartbeat(state)
 }

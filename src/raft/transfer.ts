@@ -16,6 +16,10 @@ export function transferLeadership(state: CoreState, to: ReplicaId): TransferRes
     return { kind: 'refused', reason: 'not-voter', leader }
   }
   if (state.transferee === to) return { kind: 'started' }
+  const remainingTicks = state.ledSinceTicks + state.limits.leaderTicksMin - state.nowTicks
+  if (remainingTicks > 0 && to !== id) {
+    return { kind: 'refused', reason: 'term-too-short', leader, remainingTicks }
+  }
   state.transferee = noReplica
   if (to === id) return { kind: 'refused', reason: 'leads-already', leader }
   state.transferee = to
@@ -28,6 +32,7 @@ export function transferLeadership(state: CoreState, to: ReplicaId): TransferRes
 export function finishTransfer(state: CoreState, { id: to, matchIndex }: Progress): boolean {
   if (to !== state.transferee || matchIndex !== state.log.lastIndex) return false
   const { id: from, term } = state
+  state.leaseWaived = true
   state.messages.push({ kind: 'timeout-now', from, to, term })
   return true
 }
@@ -45,7 +50,7 @@ export function handleTimeoutNow(state: CoreState): void {
 }
 
 /** A follower takes its leader for lost, as if the shortest election timeout had passed: it may vote for another. Its own
- *  timer runs on, and a sign of life of the leader makes it follow again. */
+ *  timer runs on, and a sign of life of the leader makes it follow again. What it promised for a lease stays promised. */
 export function forgetLeader(state: CoreState): void {
   if (state.role === 'follower') state.leader = noReplica
 }

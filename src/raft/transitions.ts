@@ -5,7 +5,11 @@ import { followHeartbeat, handleHeartbeat, handleHeartbeatResponse } from './hea
 import { followInstallSnapshot, handleInstallSnapshot } from './install-snapshot.js'
 import type { Message, MessageKind } from './messages.js'
 import type { Role } from './ready.js'
-import { handlePreVoteResponse, handleRequestVoteResponse } from './request-vote-response.js'
+import {
+  handlePreVoteResponse,
+  handleRequestVoteResponse,
+  learnCommit,
+} from './request-vote-response.js'
 import { handlePreVote, handleRequestVote } from './request-vote.js'
 import type { CoreState } from './state.js'
 import { handleTimeoutNow } from './transfer.js'
@@ -29,9 +33,9 @@ function refuseSecondLeader(state: CoreState, { from, term }: Message): void {
 export const transitions: Readonly<Record<Role, Handlers>> = {
   follower: {
     'pre-vote': handlePreVote,
-    'pre-vote-response': ignore,
+    'pre-vote-response': learnCommit,
     'request-vote': handleRequestVote,
-    'request-vote-response': ignore,
+    'request-vote-response': learnCommit,
     'append-entries': handleAppendEntries,
     'append-entries-response': ignore,
     heartbeat: handleHeartbeat,
@@ -43,7 +47,7 @@ export const transitions: Readonly<Record<Role, Handlers>> = {
     'pre-vote': handlePreVote,
     'pre-vote-response': handlePreVoteResponse,
     'request-vote': handleRequestVote,
-    'request-vote-response': ignore,
+    'request-vote-response': learnCommit,
     'append-entries': followAppendEntries,
     'append-entries-response': ignore,
     heartbeat: followHeartbeat,
@@ -53,7 +57,7 @@ export const transitions: Readonly<Record<Role, Handlers>> = {
   },
   candidate: {
     'pre-vote': handlePreVote,
-    'pre-vote-response': ignore,
+    'pre-vote-response': learnCommit,
     'request-vote': handleRequestVote,
     'request-vote-response': handleRequestVoteResponse,
     'append-entries': followAppendEntries,

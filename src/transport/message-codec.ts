@@ -43,9 +43,9 @@ const messageTypes = {
 /** Bytes of a body, without the frames of an append and the configuration of a snapshot. */
 const headBytesOf = {
   'pre-vote': 28,
-  'pre-vote-response': 12,
+  'pre-vote-response': 28,
   'request-vote': 28,
-  'request-vote-response': 12,
+  'request-vote-response': 28,
   'append-entries': 36,
   'append-entries-response': 36,
   heartbeat: 28,
@@ -95,6 +95,9 @@ function writeFields(bytes: Buffer, offset: number, message: Message): void {
       return
     case 'pre-vote-response':
     case 'request-vote-response':
+      writePosition(bytes, offset, message.commitIndex)
+      writePosition(bytes, offset + 8, message.commitTerm)
+      return
     case 'timeout-now':
       return
     case 'append-entries':
@@ -184,7 +187,15 @@ function readVote(
   kind: 'pre-vote-response' | 'request-vote-response',
 ): Message {
   assertBodyBytes(body, headBytesOf[kind])
-  return { kind, from, to, term: readTerm(body, 4), rejected: readRejected(body) }
+  return {
+    kind,
+    from,
+    to,
+    term: readTerm(body, 4),
+    rejected: readRejected(body),
+    commitIndex: readIndex(body, 12),
+    commitTerm: readTerm(body, 20),
+  }
 }
 
 function readAppend(

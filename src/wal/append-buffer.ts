@@ -49,9 +49,10 @@ export class AppendBuffer {
   }
 
   /** Submits everything and starts anew.
+   *  @param append a method of the native log.
    *  @returns the sequence number of the last write; 0 when the log was closed. */
-  submit(log: NativeLog, firstIndex: number, term: number): number {
-    const sequence = log.append(
+  submit(append: NativeLog['append'], firstIndex: number, term: number): number {
+    const sequence = append(
       this.#bytes,
       this.#byteLengths,
       this.#counts.subarray(0, this.#writeCount),

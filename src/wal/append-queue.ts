@@ -1,4 +1,6 @@
 import { ClustorError } from '../base/errors.js'
+import type { NativeLog } from '../native/addon.js'
+import { toClustorError } from '../native/native-error.js'
 import { AppendBuffer } from './append-buffer.js'
 import { frameOverheadBytes } from './frames.js'
 import { closedError, type LogDriver, type PendingWrite } from './log-driver.js'
@@ -64,16 +66,34 @@ export class AppendQueue {
 
   /** Copies a payload and queues it. The caller may re-use its memory at once. */
   add(payload: Uint8Array, waiter: Waiter<Appended>): void {
+    const refusal = this.#stage(payload, waiter)
+    if (refusal === null) this.#scheduleFlush()
+    else waiter.reject(refusal)
+  }
+
+  /** Appends on the calling thread; what was queued before goes along.
+   *  @throws what `append` would reject with. */
+  addNow(payload: Uint8Array): Appended {
+    // The news of an earlier failure may be under way: afterwards appends go on.
+    if (!this.#driver.closed && !this.#driver.ready) this.#driver.commitAll()
+    const outcome = new Outcome()
+    const refusal = this.#stage(payload, outcome)
+    if (refusal !== null) throw refusal
+    const { native } = this.#driver
+    this.#submit((...args) => native.appendQuietly(...args))
+    this.#driver.commitAll()
+    return outcome.get()
+  }
+
+  /** @returns why the payload is not taken; null: it is part of the next write. */
+  #stage(payload: Uint8Array, waiter: Waiter<Appended>): ClustorError | null {
     const bytes = payload.byteLength + frameOverheadBytes
     const refusal = this.#refusal(payload.byteLength, bytes)
-    if (refusal !== null) {
-      waiter.reject(refusal)
-      return
-    }
+    if (refusal !== null) return refusal
     const write = this.#writeFor(bytes, 1)
     this.#buffer.push(payload)
     write.add(waiter, bytes)
-    this.#scheduleFlush()
+    return null
   }
 
   /** The same for payloads that are one unit; at least one. */
@@ -97,15 +117,31 @@ export class AppendQueue {
 
   /** Submits what is queued, unless the log still clears up after a failure. */
   flush(): void {
+    const { native } = this.#driver
+    this.#submit((...args) => native.append(...args))
+  }
+
+  #submit(append: NativeLog['append']): void {
     const staged = this.#staged
     if (staged.length === 0 || !this.#driver.ready) return
-    const last = this.#buffer.submit(this.#driver.native, this.#nextIndex, this.#term)
+    const last = this.#handOver(append)
+    if (last === null) return
     this.#staged = []
     let sequence = last - staged.length
     for (const write of staged) {
       write.firstIndex = this.#nextIndex
       this.#nextIndex += write.entries
       this.#driver.submitted(write, ++sequence)
+    }
+  }
+
+  /** @returns the sequence number of the last write; null: nothing was submitted, and everybody knows why. */
+  #handOver(append: NativeLog['append']): number | null {
+    try {
+      return this.#buffer.submit(append, this.#nextIndex, this.#term)
+    } catch (error) {
+      this.rejectStaged(toClustorError(error))
+      return null
     }
   }
 
@@ -217,6 +253,23 @@ class StagedWrite implements PendingWrite {
       if (waiter instanceof BatchWaiter) index = waiter.resolveFrom(index)
       else waiter.resolve({ index: index++ })
     }
+  }
+}
+
+/** What became of an append that its caller waits for without a promise. */
+class Outcome implements Waiter<Appended> {
+  #place: Appended | null = null
+  #error: ClustorError | null = null
+  readonly resolve = (place: Appended): void => {
+    this.#place = place
+  }
+  readonly reject = (error: ClustorError): void => {
+    this.#error = error
+  }
+
+  get(): Appended {
+    if (this.#place !== null) return this.#place
+    throw this.#error ?? closedError()
   }
 }
 

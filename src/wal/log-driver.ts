@@ -190,6 +190,11 @@ export class LogDriver {
     this.#pending.push(write)
   }
 
+  /** Blocks until everything that was submitted is settled. Not after `close`. */
+  commitAll(): void {
+    this.native.commitThrough(this.#submittedSequence)
+  }
+
   /** Commits what was submitted, settles it, releases the directory. Idempotent. */
   close(): Promise<void> {
     this.#scrubber.stop()
@@ -248,14 +253,20 @@ export class LogDriver {
   }
 
   #complete(throughSequence: number, durableIndex: number, thrown: Error | undefined): void {
+    const error = thrown === undefined ? null : toClustorError(thrown)
     this.#durableIndex = durableIndex
     this.#progressMs = backgroundTimers.now()
-    if (thrown === undefined) {
+    if (error === null) {
       this.#settleThrough(throughSequence, null)
     } else {
-      this.#fail(throughSequence, toClustorError(thrown))
+      this.#fail(throughSequence, error)
     }
-    if (this.#drained || throughSequence < this.#drainSequence) return
+    if (!this.#drained && throughSequence >= this.#drainSequence) this.#resume()
+    // Last: what listeners do may bring the next completion before this returns.
+    if (error?.code === 'ERR_LOG_QUARANTINED') this.#lookForQuarantine()
+  }
+
+  #resume(): void {
     this.#drained = true
     this.#shortage = null
     if (!this.closed) this.#owner?.resumed()
@@ -264,7 +275,6 @@ export class LogDriver {
   #fail(throughSequence: number, error: ClustorError): void {
     const follows = error.code === 'ERR_INVALID_ARGUMENT' && this.#shortage !== null
     if (shortages.has(error.code)) this.#shortage ??= error
-    if (error.code === 'ERR_LOG_QUARANTINED') this.#lookForQuarantine()
     this.#drained = false
     this.#drainSequence = this.#submittedSequence
     this.#owner?.failed(this.#durableIndex)

@@ -164,8 +164,11 @@ function rejectedPart(message: Message): string {
   return ` Rejected (Hint: ${'rejectHintIndex' in message ? message.rejectHintIndex : 0})`
 }
 
+/** A refused vote carries a commit index too, which the scripts' own core does not send. */
 const commitPart = (message: Message): string =>
-  'commitIndex' in message && message.commitIndex > 0 ? ` Commit:${message.commitIndex}` : ''
+  'commitIndex' in message && message.commitIndex > 0 && !('rejected' in message)
+    ? ` Commit:${message.commitIndex}`
+    : ''
 
 function entriesPart(message: Message, payloads: Payloads): string {
   if (message.kind !== 'append-entries' || message.entries === null) return ''

@@ -79,6 +79,7 @@ export class ScriptNode {
       heartbeatTicks: scriptTicks.heartbeatTicks,
       applyBeforeDurable: !asyncStorage,
       stepDownOnRemoval: false,
+      leaderTicksMin: 0,
       membershipGuard: 'pending',
       ...limits,
       recovered: {

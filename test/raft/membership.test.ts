@@ -2,13 +2,18 @@ import test from 'ava'
 import { asIndex, asReplica, asTerm } from '../../src/base/ids.js'
 import { leaveJointChange } from '../../src/raft/membership.js'
 import { changeOf } from './support/changes.js'
-import { cluster, type Cluster } from './support/cluster.js'
-import { append, appendResponse, requestVote } from './support/messages.js'
+import { cluster, clusterOf, type Cluster } from './support/cluster.js'
+import { append, appendResponse, preVoteResponse, requestVote } from './support/messages.js'
 import type { TestReplica } from './support/replica.js'
 
 const membersOf = (replica: TestReplica): unknown => {
   const { incoming, outgoing, learners } = replica.core.status().configuration
   return { incoming, outgoing, learners }
+}
+
+const lastOf = (replica: TestReplica): { prevIndex: number; prevTerm: number } => {
+  const { lastIndex, lastTerm } = replica.core.status()
+  return { prevIndex: lastIndex, prevTerm: lastTerm }
 }
 
 const simple = (incoming: number[], learners: number[] = []): unknown => ({
@@ -89,6 +94,41 @@ test('a learner is promoted with the progress that it has', (t) => {
   t.deepEqual(membersOf(three.replica(3)), simple([1, 2, 3]))
   t.is(three.sentOf('append-entries-response').filter((m) => m.rejected).length, 1)
 })
+
+test('M07: a remaining voter that does not know of the leave learns it from the refusal of a former voter', (t) => {
+  // 2 leads the joint configuration {1} & {1, 2}, commits the leave, and appends more that 1 never gets.
+  const two = led(2, 2)
+  two.replica(1).core.transferLeadership(asReplica(2))
+  two.settle()
+  two.replica(2).proposeChange('r2', 'joint-explicit')
+  two.settle()
+  two.replica(2).proposeChange('')
+  two.block((m) => m.to === 1 && m.kind === 'append-entries' && m.entries === null)
+  two.settle()
+  t.deepEqual(membersOf(two.replica(2)), simple([1]))
+  t.deepEqual(membersOf(two.replica(1)), { incoming: [1], outgoing: [1, 2], learners: [] })
+  two.replica(2).step(append({ from: 1, to: 2, term: 2, ...lastOf(two.replica(2)), terms: [2] }))
+  two.heal().tick(70)
+
+  t.true(two.replica(1).isLeader)
+  t.deepEqual(membersOf(two.replica(1)), simple([1]))
+})
+
+for (const [commit, commitIndex] of [
+  [[2, 2], 2],
+  [[2, 3], 0],
+  [[3, 2], 0],
+] as const) {
+  test(`M07: a candidate with terms 1, 2 that hears of entry ${commit[0]} of term ${commit[1]} commits ${commitIndex}`, (t) => {
+    const replica = clusterOf([{ terms: [1, 2] }, { terms: [] }, { terms: [] }]).replica(1)
+    replica.core.campaign()
+    replica.settle()
+
+    replica.step(preVoteResponse({ term: 2, rejected: true, commit }))
+
+    t.is(replica.core.status().commitIndex, asIndex(commitIndex))
+  })
+}
 
 test('E09: a learner that does not know of its promotion grants votes', (t) => {
   const three = led(3, 2)

@@ -14,6 +14,10 @@ const refused: { readonly option: string; readonly given: Partial<CoreOptions> }
   { option: 'heartbeatTicks', given: { heartbeatTicks: 0 } },
   { option: 'electionTicksMin', given: { electionTicksMin: 5, heartbeatTicks: 5 } },
   { option: 'electionTicksMax', given: { electionTicksMin: 15, electionTicksMax: 14 } },
+  { option: 'leaseTicks', given: { leaseTicks: 8 } },
+  { option: 'leaseTicks', given: { leaseTicks: 7, leaseDriftTicks: 2 } },
+  { option: 'leaseTicks', given: { leaseTicks: 7, leaseRoundTripTicks: 2 } },
+  { option: 'leaseTicks', given: { leaseTicks: 7, checkQuorum: false } },
   { option: 'appendEntriesMax', given: { appendEntriesMax: 0 } },
   { option: 'inflightMessagesMax', given: { inflightMessagesMax: 0 } },
   { option: 'appendBytesMax', given: { appendBytesMax: 0.5 } },
@@ -29,6 +33,12 @@ for (const { option, given } of refused) {
     t.like(error, { code: 'ERR_INVALID_ARGUMENT', fields: { option } })
   })
 }
+
+test('a replica with a bias campaigns after the others', (t) => {
+  const biased = new Core({ ...valid, electionBiasTicks: 20 })
+
+  t.true(biased.status().electionTimeoutTicks > 30)
+})
 
 test('election timeouts spread over the whole interval of the options', (t) => {
   const seen = new Set<number>()

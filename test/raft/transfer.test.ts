@@ -130,3 +130,18 @@ test('a follower that forgets its leader votes for another at once, and follows 
 
   t.true(three.replica(3).isLeader)
 })
+
+test('leadership is not handed over in the first ticks of it', (t) => {
+  const three = cluster(3, { leaderTicksMin: 75 }).elect(1)
+  const leader = three.replica(1)
+  three.tick(70)
+
+  t.deepEqual(leader.core.transferLeadership(asReplica(2)), {
+    kind: 'refused',
+    reason: 'term-too-short',
+    leader: leader.id,
+    remainingTicks: 5,
+  })
+  three.tick(5)
+  t.deepEqual(leader.core.transferLeadership(asReplica(2)), { kind: 'started' })
+})

@@ -11,6 +11,7 @@ import type { FrameBatch } from '../../src/wal/replica-log.js'
 import { MemoryLog } from '../support/memory-log.js'
 
 const self = asReplica(1)
+const voteGiven = { rejected: false, commitIndex: asIndex(0), commitTerm: asTerm(0) }
 const envelope = { from: self, to: asReplica(2), term: asTerm(3) }
 const nextTerm = asTerm(4)
 const log = { lastIndex: asIndex(4), lastTerm: asTerm(2) }
@@ -20,9 +21,9 @@ const hint = { rejectHintIndex: asIndex(0), rejectHintTerm: asTerm(0) }
 /** One message of every kind; the compiler asks for new ones. */
 const messages: { readonly [Kind in MessageKind]: Extract<Message, { kind: Kind }> } = {
   'pre-vote': { kind: 'pre-vote', ...envelope, ...log },
-  'pre-vote-response': { kind: 'pre-vote-response', ...envelope, rejected: false },
+  'pre-vote-response': { kind: 'pre-vote-response', ...envelope, ...voteGiven },
   'request-vote': { kind: 'request-vote', ...envelope, ...log },
-  'request-vote-response': { kind: 'request-vote-response', ...envelope, rejected: false },
+  'request-vote-response': { kind: 'request-vote-response', ...envelope, ...voteGiven },
   'append-entries': { kind: 'append-entries', ...envelope, ...prev, entries: null },
   'append-entries-response': {
     kind: 'append-entries-response',

@@ -12,14 +12,26 @@ const largest = Number.MAX_SAFE_INTEGER
 /** A message of each kind, from replica 1 to replica 2, with values that fill their fields. */
 export const sampleMessages: { readonly [Kind in MessageKind]: Message & { kind: Kind } } = {
   'pre-vote': { ...envelope, kind: 'pre-vote', lastIndex: asIndex(largest), lastTerm: asTerm(6) },
-  'pre-vote-response': { ...envelope, kind: 'pre-vote-response', rejected: true },
+  'pre-vote-response': {
+    ...envelope,
+    kind: 'pre-vote-response',
+    rejected: true,
+    commitIndex: asIndex(largest - 1),
+    commitTerm: asTerm(5),
+  },
   'request-vote': {
     ...envelope,
     kind: 'request-vote',
     lastIndex: asIndex(2 ** 32),
     lastTerm: asTerm(6),
   },
-  'request-vote-response': { ...envelope, kind: 'request-vote-response', rejected: false },
+  'request-vote-response': {
+    ...envelope,
+    kind: 'request-vote-response',
+    rejected: false,
+    commitIndex: asIndex(0),
+    commitTerm: asTerm(0),
+  },
   'append-entries': {
     ...envelope,
     kind: 'append-entries',

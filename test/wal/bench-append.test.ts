@@ -24,7 +24,14 @@ const quiet = { onProgress: () => undefined, signal: new AbortController().signa
 const load = { payloadBytes: 256, concurrency: 1, batch: 1 }
 const clustor: AppendSample['subject'] = {
   name: 'clustor',
-  options: { ledger: 'ordered', durability: 'strict', aead: true, trailers: false, logs: 1 },
+  options: {
+    ledger: 'ordered',
+    durability: 'strict',
+    aead: true,
+    trailers: false,
+    logs: 1,
+    blocking: false,
+  },
 }
 
 function sample(
@@ -93,18 +100,21 @@ test('shares of a distribution are values of it', (t) => {
 })
 
 test('the systems of a matrix are every setting of clustor, then the yardsticks', (t) => {
-  const subjects = subjectsOf({
+  const crossed: AppendMatrix = {
     ...matrix,
     ledgers: ['ordered', 'inline'],
     durabilities: ['strict', 'group'],
     aead: [false, true],
     against: ['fs-promises'],
-  })
+  }
+  const subjects = subjectsOf(crossed, { ...load, concurrency: 2 })
   t.is(subjects.filter(({ name }) => name === 'clustor').length, 8)
   t.deepEqual(
     subjects.slice(8).map(({ name }) => name),
     ['js-group-commit', 'fs-promises'],
   )
+  const alone = subjectsOf(crossed, load).filter(({ name }) => name === 'clustor')
+  t.is(alone.length, 16, 'a single appender also blocks')
 })
 
 test('a group commit takes what waits, in order, and only its own group hears of a failure', async (t) => {

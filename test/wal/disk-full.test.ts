@@ -117,3 +117,30 @@ test('W13: opening on a full disk is refused by code', async (t) => {
   t.deepEqual(await log.append(Buffer.from('a')), { index: 1 })
   await log.close()
 })
+
+test('a full disk: appendSync throws the shortage, and goes on when space returns', async (t) => {
+  const disk = smallDisk(t)
+  if (disk === null) return
+  writeFileSync(join(disk, 'filler'), Buffer.alloc(1024 * 1024))
+  const { log } = await DurableLog.open({ directory: join(disk, 'log'), ...options })
+  t.teardown(() => log.close())
+  const stored: string[] = []
+  const fill = (): void => {
+    for (let entry = 0; entry < 200; entry++) {
+      log.appendSync(Buffer.alloc(20_000, String(entry).padEnd(16)))
+      stored.push(String(entry))
+    }
+  }
+
+  t.throws(fill, { code: 'ERR_DISK_FULL' })
+  const waiting = log.append(Buffer.alloc(20_000))
+  t.throws(() => log.appendSync(Buffer.alloc(20_000)), { code: 'ERR_DISK_FULL' })
+  await t.throwsAsync(waiting, { code: 'ERR_DISK_FULL' })
+  rmSync(join(disk, 'filler'))
+
+  t.is(log.appendSync(Buffer.from('behind')).index, stored.length + 1)
+  t.deepEqual(await texts(log).then((found) => found.map((text) => text.trim().split(' ')[0])), [
+    ...stored,
+    'behind',
+  ])
+})

@@ -320,3 +320,48 @@ test('groupWaitMsMax lets a group wait for company, and close does not wait', as
   await log.close()
   t.deepEqual(await last, { index: 3 })
 })
+
+for (const durability of ['strict', 'group'] as const) {
+  test(`${durability}: appendSync returns what is durable, behind what was appended before`, async (t) => {
+    const { log, directory } = await openLog(t, { ...small, durability })
+    const order: number[] = []
+    const note = async (text: string): Promise<void> => {
+      order.push((await log.append(bytes(text))).index)
+    }
+
+    const before = [note('a'), note('b')]
+    t.deepEqual(log.appendSync(bytes('c')), { index: 3 })
+    const { durableIndex } = log.stats()
+    const behind = note('d')
+    t.deepEqual(order, [], 'promises are settled by the event loop')
+    await Promise.all([...before, behind])
+    await log.close()
+
+    t.is(Number(durableIndex), 3)
+    t.deepEqual(order, [1, 2, 4])
+    const { log: reopened } = await openLog(t, small, directory)
+    t.deepEqual(await contents(reopened), ['1:a', '2:b', '3:c', '4:d'])
+  })
+}
+
+test('appendSync takes turns with the threads that commit, over rotations', async (t) => {
+  const { log } = await openLog(t, { ...small, durability: 'group' })
+  const appended: Promise<unknown>[] = []
+  for (let index = 1; index <= 300; index += 3) {
+    appended.push(log.append(Buffer.alloc(2_000)), log.append(Buffer.alloc(2_000)))
+    if (index % 2 === 0) await new Promise(setImmediate)
+    t.is(log.appendSync(Buffer.alloc(2_000)).index, index + 2)
+  }
+  await Promise.all(appended)
+  t.is(Number(log.stats().durableIndex), 300)
+})
+
+test('appendSync throws what append rejects with', async (t) => {
+  const { log } = await openLog(t, { ...small, payloadBytesMax: 1024 })
+  t.throws(() => log.appendSync(Buffer.alloc(1025)), { code: 'ERR_TOO_LARGE' })
+  t.throws(() => log.appendSync('text' as never), { code: 'ERR_INVALID_ARGUMENT' })
+  t.is(log.appendSync(Buffer.alloc(10)).index, 1)
+  const closing = log.close()
+  t.throws(() => log.appendSync(Buffer.alloc(1)), { code: 'ERR_CLOSED' })
+  await closing
+})

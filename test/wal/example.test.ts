@@ -25,9 +25,11 @@ test('docs/examples/log.mjs does what it says', async (t) => {
     'created, 0 entries',
     'durable at 1, 2, 3',
     'batch at 4 to 5',
+    'blocking at 6',
     '3 plums',
     '4 nuts',
     '5 dates',
+    '6 figs',
     'ERR_TOO_LARGE not-applied',
   ])
 })

@@ -115,3 +115,29 @@ test('a log that is closed is not scrubbed', async (t) => {
     log.resumeScrub()
   })
 })
+
+test('a listener that appends at once gets the answer of the quarantine', async (t) => {
+  const { log, directory } = await written(t)
+  const answers: unknown[] = []
+  const { log: watched } = await reopened(t, log, directory, () => {
+    t.throws(() => watched.appendSync(Buffer.alloc(1)), { code: 'ERR_LOG_QUARANTINED' })
+    answers.push('told')
+  })
+  damage(directory)
+
+  await t.throwsAsync(watched.scrub(), { code: 'ERR_LOG_CORRUPT' })
+
+  t.deepEqual(answers, ['told'])
+})
+
+async function reopened(
+  t: ExecutionContext,
+  log: DurableLog,
+  directory: string,
+  onQuarantine: () => void,
+): Promise<{ readonly log: DurableLog }> {
+  await log.close()
+  const opened = await DurableLog.open({ directory, onQuarantine, ...small })
+  t.teardown(() => opened.log.close())
+  return opened
+}

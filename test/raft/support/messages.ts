@@ -110,16 +110,28 @@ export const preVote = (given: Candidate): PreVote => ({
   ...candidateLog(given),
 })
 
-export const voteResponse = (given: Ends & { rejected?: boolean }): RequestVoteResponse => ({
-  kind: 'request-vote-response',
-  ...ends(given),
-  rejected: given.rejected ?? false,
+interface Vote extends Ends {
+  readonly rejected?: boolean
+  /** What a voter that refuses knows to be committed. */
+  readonly commit?: readonly [index: number, term: number]
+}
+
+const verdict = ({ rejected = false, commit = [0, 0] }: Vote) => ({
+  rejected,
+  commitIndex: asIndex(commit[0]),
+  commitTerm: asTerm(commit[1]),
 })
 
-export const preVoteResponse = (given: Ends & { rejected?: boolean }): PreVoteResponse => ({
+export const voteResponse = (given: Vote): RequestVoteResponse => ({
+  kind: 'request-vote-response',
+  ...ends(given),
+  ...verdict(given),
+})
+
+export const preVoteResponse = (given: Vote): PreVoteResponse => ({
   kind: 'pre-vote-response',
   ...ends(given),
-  rejected: given.rejected ?? false,
+  ...verdict(given),
 })
 
 export const heartbeat = (given: Ends & { commitIndex?: number; context?: number }): Heartbeat => ({

@@ -245,9 +245,6 @@ export class RandomNetwork {
       }
       if (this.#allApplied(target.index)) return
     }
-    // With many changes a cluster can get stuck as M07 says: whoever alone may lead does not know it yet, and needs the vote of
-    // a former voter whose log is longer. That costs availability, not safety, and is not required here.
-    if (this.#changeShare > 0) return
     throw new Error(`nothing was committed within ${livenessTicks} ticks after the healing`)
   }
 

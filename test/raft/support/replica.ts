@@ -142,7 +142,14 @@ export class TestReplica {
     const random = this.#settings.random ?? new SeededRandom(this.id)
     const recovered = this.disk.recover()
     this.#loadCovered(recovered.appliedIndex)
-    return new Core({ ...this.#settings, id: this.id, voters: this.#voters, random, recovered })
+    return new Core({
+      leaderTicksMin: 0,
+      ...this.#settings,
+      id: this.id,
+      voters: this.#voters,
+      random,
+      recovered,
+    })
   }
 
   #execute(ready: Ready): void {
