@@ -80,6 +80,7 @@ export const errorCodes = {
   ERR_SESSION_GAP: row(true, 'an earlier proposal of the session is missing'),
   ERR_TRANSFER_FAILED: row(true, 'the chosen replica did not take the leadership over'),
   ERR_TRANSFER_REFUSED: row(false, 'the chosen replica cannot take the leadership over'),
+  ERR_TRANSFER_TOO_SOON: row(true, 'the leader leads for too short a time to hand over'),
   // Network
   ERR_CLUSTER_MISMATCH: row(false, 'the peer belongs to another cluster'),
   ERR_CONNECTION_LOST: row(true, 'the connection ended before the answer'),

@@ -45,7 +45,7 @@ export class ReplicaLoop {
   readonly #sender: MessageSender
   readonly #pump: ApplyPump
   readonly #guard: StallGuard
-  readonly #transfers = new Transfers()
+  readonly #transfers: Transfers
   /** Last index of each proposal batch that is not committed. */
   readonly #batchEnds = new Fifo<LogIndex>()
   #inputs: Input[] = []
@@ -74,6 +74,7 @@ export class ReplicaLoop {
     })
     this.reads = new ReadQueue(settings.proposalQueueMax)
     this.#pump = this.#createPump(applier)
+    this.#transfers = new Transfers(settings.tickMs)
     const stallMs = Math.max(3 * settings.tickMs, settings.electionTimeoutMsMin / 2)
     log.listen({
       // What was acknowledged may be gone: this replica must not vote or lead on the strength of it.

@@ -175,7 +175,7 @@ export class Replica<Machine extends StateMachine = StateMachine> {
   /** Hands leadership to another voter (Raft dissertation §3.10) and resolves when that one is known to lead. Meanwhile
    *  nothing is proposed here; after an election timeout without success this leader goes on.
    *  @throws ERR_NOT_LEADER with fields leader and leaderHint; ERR_TRANSFER_REFUSED with field reason, `not-voter` or
-   *  `leads-already`; ERR_TRANSFER_FAILED when this replica leads on or a third one leads; ERR_TIMEOUT, outcome unknown,
+   *  `leads-already`; ERR_TRANSFER_TOO_SOON with field remainingMs; ERR_TRANSFER_FAILED when this replica leads on or a third one leads; ERR_TIMEOUT, outcome unknown,
    *  when nobody is known to lead at the deadline; the reason for which the replica stopped. */
   transferLeadership(to: ReplicaId, options: Pick<CallOptions, 'timeoutMs'> = {}): Promise<void> {
     return new Promise((resolve, reject) => {

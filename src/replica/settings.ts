@@ -34,6 +34,9 @@ export const deadlineTicks = 5
 /** Ticks between two attempts to write again what a full disk refused. */
 export const diskRetryTicks = 10
 
+/** How old a leadership is, at least, when it is handed over on request. */
+const leadershipMsMin = 750
+
 /** Largest proposal, bytes: with its envelope it must fit into an entry. */
 export function proposalLimitBytes(
   settings: Pick<ReplicaSettings, 'payloadBytesMax' | 'proposalBytesMax'>,
@@ -59,6 +62,7 @@ export function coreOptions(settings: ReplicaSettings): CoreTiming {
     inflightBytesMax: settings.inflightBytesMax,
     uncommittedBytesMax: settings.uncommittedBytesMax,
     committedBytesMax: settings.applyBytesMax,
+    leaderTicksMin: ticks(leadershipMsMin),
     applyingBytesMax: 4 * settings.applyBytesMax,
   }
 }

@@ -22,7 +22,12 @@ type Sighting = Pick<CoreStatus, 'role' | 'leader' | 'term' | 'transferee'>
 
 /** The transfers of leadership that were started here, each until it is seen who leads. */
 export class Transfers {
+  readonly #tickMs: number
   #started: Started[] = []
+
+  constructor(tickMs: number) {
+    this.#tickMs = tickMs
+  }
 
   get isEmpty(): boolean {
     return this.#started.length === 0
@@ -37,6 +42,8 @@ export class Transfers {
   ): void {
     if (result.kind === 'started') this.#started.push({ request, term })
     else if (result.reason === 'not-leader') request.reject(notLeader())
+    else if (result.reason === 'term-too-short')
+      request.reject(tooSoon(request.to, result.remainingTicks * this.#tickMs))
     else request.reject(refused(request.to, result.reason))
   }
 
@@ -81,6 +88,13 @@ function refused(to: ReplicaId, reason: 'not-voter' | 'leads-already'): ClustorE
     fields: { to, reason },
   })
 }
+
+const tooSoon = (to: ReplicaId, remainingMs: number): ClustorError =>
+  new ClustorError(
+    'ERR_TRANSFER_TOO_SOON',
+    `this leadership is too young to be handed to replica ${to}; ask again in ${remainingMs} ms`,
+    { fields: { to, remainingMs } },
+  )
 
 const failed = (to: ReplicaId, { leader, term }: Sighting): ClustorError =>
   new ClustorError(

@@ -1,5 +1,6 @@
 import test from 'ava'
 
+import type { ClustorError } from '../../src/base/errors.js'
 import { asReplica } from '../../src/base/ids.js'
 import type { MembershipChange } from '../../src/raft/membership.js'
 import { answered } from './attempts.js'
@@ -248,6 +249,7 @@ test('what is no change never reaches the log: no replica could read it', async 
 test('leadership is handed to a voter that lags, once it has caught up', async (t) => {
   const cluster = new SimulatedCluster(14)
   await cluster.elect(1)
+  await oldEnough(cluster)
   cluster.isolate(3)
   await made(cluster, cluster.propose(1, 'missed'))
   cluster.heal()
@@ -261,9 +263,28 @@ test('leadership is handed to a voter that lags, once it has caught up', async (
   await cluster.closeAll()
 })
 
+test('a leadership is handed over when it is 750 ms old, not before', async (t) => {
+  const cluster = new SimulatedCluster(19)
+  await cluster.elect(1)
+  const ask = (): Promise<void> => cluster.replica(1).transferLeadership(asReplica(2))
+
+  const error = (await ask().catch((thrown: unknown) => thrown)) as ClustorError
+
+  t.like(error, { code: 'ERR_TRANSFER_TOO_SOON', retryable: true, outcome: 'not-applied' })
+  await cluster.steps(Number(error.fields['remainingMs']) / 10 + 1)
+  const transfer = ask()
+  await cluster.until('handed over', () => cluster.status(1).leader === 'n2')
+  await t.notThrowsAsync(transfer)
+  await cluster.closeAll()
+})
+
+/** Until a leader may hand over. */
+const oldEnough = (cluster: SimulatedCluster): Promise<void> => cluster.steps(76)
+
 test('a transfer that cannot begin is refused, and says why', async (t) => {
   const cluster = four(15)
   await cluster.elect(1)
+  await oldEnough(cluster)
   const ask = async (from: number, to: number): Promise<unknown> => {
     const transfer = cluster.replica(from).transferLeadership(asReplica(to))
     return await transfer.catch((error: unknown) => error)
@@ -280,6 +301,7 @@ test('a transfer that cannot begin is refused, and says why', async (t) => {
 test('a transfer to a voter that is down fails after an election timeout, and the leader goes on', async (t) => {
   const cluster = new SimulatedCluster(16)
   await cluster.elect(1)
+  await oldEnough(cluster)
   cluster.kill(3)
 
   const transfer = cluster.replica(1).transferLeadership(asReplica(3))
@@ -300,6 +322,7 @@ test('a transfer to a voter that is down fails after an election timeout, and th
 test('a transfer ends with the replica, and at its deadline', async (t) => {
   const cluster = new SimulatedCluster(17)
   await cluster.elect(1)
+  await oldEnough(cluster)
   cluster.isolate(1)
   const replica = cluster.replica(1)
 
