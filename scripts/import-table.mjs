@@ -64,10 +64,17 @@ export const rooms = {
 /** The public entry points: they export and do nothing else, so they may import every room but the command. */
 export const publicEntries = ['src/index.ts', 'src/log.ts', 'src/client.ts']
 
-/** Measuring code: the public API from outside, raw system calls through the addon, and the command's own way to start a cluster. */
+/** Measuring code: the public API from outside, raw system calls through the addon, the command's own way to start a cluster, and
+ *  the core alone. */
 export const bench = {
   imports: ['base', 'config', 'native', 'public', 'bench'],
-  importsFiles: ['src/cli/cluster-view.ts', 'src/cli/free-ports.ts', 'src/cli/local-cluster.ts'],
+  importsFiles: [
+    'src/cli/cluster-view.ts',
+    'src/cli/free-ports.ts',
+    'src/cli/local-cluster.ts',
+    'src/raft/core.ts',
+    'src/raft/messages.ts',
+  ],
 }
 
 /** Rooms of native/ and the rooms whose headers they may include. @type {Record<string, string[]>} */
