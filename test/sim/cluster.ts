@@ -1,7 +1,7 @@
 import { asReplica } from '../../src/base/ids.js'
 import { SeededRandom } from '../../src/base/random.js'
 import type { PeerMessage } from '../../src/transport/transport.js'
-import { SimulatedDisk } from './disk.js'
+import type { CreateDisk } from './disk.js'
 import type { FaultCounts } from './faults.js'
 import { SimulatedNetwork } from './network.js'
 import { SimulatedNode } from './node.js'
@@ -10,6 +10,7 @@ import type { Trace } from './trace.js'
 export interface ClusterOptions {
   readonly nodeCount: number
   readonly appliesLater: boolean
+  readonly createDisk: CreateDisk
 }
 
 /** Real replicas with the key-value machine on simulated disks, clocks and network, in simulated time. */
@@ -20,7 +21,7 @@ export class Cluster {
 
   constructor(
     random: SeededRandom,
-    { nodeCount, appliesLater }: ClusterOptions,
+    { nodeCount, appliesLater, createDisk }: ClusterOptions,
     { faults, trace }: { readonly faults: FaultCounts; readonly trace: Trace },
   ) {
     this.#trace = trace
@@ -28,7 +29,7 @@ export class Cluster {
     this.network = new SimulatedNetwork(split(), faults, trace)
     const voters = Array.from({ length: nodeCount }, (_, at) => asReplica(at + 1))
     this.nodes = voters.map((id) => {
-      const disk = new SimulatedDisk(split(), faults)
+      const disk = createDisk(split(), faults)
       const send = (message: PeerMessage): void => {
         trace.add(`send ${describe(message)}`)
         this.network.send(message)
@@ -43,11 +44,15 @@ export class Cluster {
     return node
   }
 
+  async start(): Promise<void> {
+    for (const node of this.nodes) await node.start()
+  }
+
   /** Lets a step of time pass: messages arrive, disks complete writes, timers run. */
   async step(): Promise<void> {
     for (const message of this.network.takeDue()) this.node(message.message.to).receive(message)
     for (const node of this.nodes) {
-      if (node.isUp && node.stalledSteps === 0) node.disk.step()
+      if (node.isUp && node.stalledSteps === 0) await node.disk.step()
     }
     for (const node of this.nodes) node.advance()
     await settle()

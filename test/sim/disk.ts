@@ -1,57 +1,39 @@
-import { ClustorError } from '../../src/base/errors.js'
-import { integerBetween } from '../../src/base/random.js'
 import type { Random } from '../../src/base/random.js'
-import { MemoryLog } from '../support/memory-log.js'
+import type { HardState } from '../../src/raft/ready.js'
+import type { FrameBatch, ReplicaLog } from '../../src/wal/replica-log.js'
 import type { FaultCounts } from './faults.js'
 
-/** The disk of one node, which outlives its processes. */
-export class SimulatedDisk {
-  /** Out of 100 steps, the disk completes writes in so many. */
-  flushPercent = 100
-  isFull = false
-  log = new MemoryLog()
-  readonly #random: Random
-  readonly #faults: FaultCounts
-
-  constructor(random: Random, faults: FaultCounts) {
-    this.#random = random
-    this.#faults = faults
-  }
-
-  /** Completes some of the writes that wait, the oldest first, or refuses them all while there is no space. */
-  step(): void {
-    if (this.log.queuedWrites === 0) return
-    if (this.isFull) {
-      this.#faults.diskFull += 1
-      this.log.failQueued(new ClustorError('ERR_DISK_FULL', 'no space left'))
-    } else if (integerBetween(this.#random, 1, 100) <= this.flushPercent) {
-      this.log.flush(integerBetween(this.#random, 1, 4))
-    } else {
-      this.#faults.diskSlow += 1
-    }
-  }
-
-  /** The process dies: of the writes under way a prefix had reached the disk, the rest is lost. */
-  crash(): void {
-    const queued = this.log.queuedWrites
-    const landed = integerBetween(this.#random, 0, queued)
-    this.#faults.unacknowledgedWriteKept += landed
-    this.#faults.unsyncedWriteLost += queued - landed
-    this.log = this.log.crash(landed)
-  }
-
-  failSync(): void {
-    this.#faults.syncFailed += 1
-    this.log.poison()
-  }
-
-  rot(): void {
-    this.#faults.bitRot += 1
-    this.log.quarantine(new ClustorError('ERR_LOG_QUARANTINED', 'a bit flipped'))
-  }
-
-  calm(): void {
-    this.flushPercent = 100
-    this.isFull = false
-  }
+/** What checkers know of a disk without asking the process that works on it. */
+export interface DiskView {
+  /** Writes of the running process that it was not answered yet. */
+  readonly queuedWrites: number
+  /** Whether the log takes no writes any more, until a new process opens what is durable. */
+  readonly isBroken: boolean
+  /** The term and vote that would survive a crash. */
+  readonly durableHardState: HardState
+  /** An entry that the running process wrote, durable or not. */
+  submittedEntry(index: number): FrameBatch | undefined
+  /** An entry that would survive a crash. */
+  durableEntry(index: number): FrameBatch | undefined
 }
+
+/** The disk of one node, which outlives its processes, and its faults. Equal seeds and equal calls give equal answers. */
+export interface Disk extends DiskView {
+  /** Out of 100 steps, the disk completes writes in so many. */
+  flushPercent: number
+  isFull: boolean
+  /** The log as a new process finds it; one process at a time. */
+  open(): Promise<ReplicaLog>
+  /** Time passes: writes that wait are completed, or refused for want of space, oldest first. */
+  step(): Promise<void> | void
+  /** The process dies here and now. Of its writes under way a prefix may have reached the disk. */
+  crash(): void
+  /** The next sync fails: the log is broken. */
+  failSync(): void
+  /** What is durable is damaged, and found to be so. */
+  rot(): void
+  /** Ends the faults that last. */
+  calm(): void
+}
+
+export type CreateDisk = (random: Random, faults: FaultCounts) => Disk

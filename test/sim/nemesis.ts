@@ -27,13 +27,13 @@ export class Nemesis {
     }
   }
 
-  act(): void {
+  async act(): Promise<void> {
     if (this.#between(1, 100) > this.#eventPercent) return
     const node = this.#pick(this.#cluster.nodes)
     const victim = this.#between(0, 1) === 0 ? node : (this.#leader() ?? node)
     const dice = this.#between(0, 99)
     if (dice < 14) this.#crash(victim)
-    else if (dice < 34) this.#restart()
+    else if (dice < 34) await this.#restart()
     else if (dice < 42) this.#isolate(victim)
     else if (dice < 52) this.#cutOneWay(victim)
     else if (dice < 68) this.#cluster.network.heal()
@@ -46,15 +46,15 @@ export class Nemesis {
   }
 
   /** Ends every fault and lets every node run. */
-  heal(): void {
+  async heal(): Promise<void> {
     this.#cluster.network.calm()
     for (const node of this.#cluster.nodes) {
       node.disk.calm()
       node.clock.rate = 1
       node.stalledSteps = 0
       node.sendsUntilCrash = 0
-      if (node.isUp && node.disk.log.isBroken) node.kill()
-      if (!node.isUp) node.start()
+      if (node.isUp && node.disk.isBroken) node.kill()
+      if (!node.isUp) await node.start()
     }
   }
 
@@ -69,10 +69,10 @@ export class Nemesis {
     }
   }
 
-  #restart(): void {
-    const stopped = this.#cluster.nodes.find((node) => node.isUp && node.disk.log.isBroken)
+  async #restart(): Promise<void> {
+    const stopped = this.#cluster.nodes.find((node) => node.isUp && node.disk.isBroken)
     stopped?.kill()
-    this.#cluster.nodes.find(({ isUp }) => !isUp)?.start()
+    await this.#cluster.nodes.find(({ isUp }) => !isUp)?.start()
   }
 
   #isolate(victim: SimulatedNode): void {
@@ -93,7 +93,7 @@ export class Nemesis {
   }
 
   #breakDisk(node: SimulatedNode): void {
-    if (!node.isUp || node.disk.log.isBroken) return
+    if (!node.isUp || node.disk.isBroken) return
     if (this.#between(0, 1) === 0) node.disk.failSync()
     else node.disk.rot()
   }

@@ -5,13 +5,13 @@ import { Replica } from '../../src/replica/replica.js'
 import type { ReplicaStatus } from '../../src/replica/replica-status.js'
 import type { PeerMessage } from '../../src/transport/transport.js'
 import { SimulatedClock, stepMs } from './clock.js'
-import type { SimulatedDisk } from './disk.js'
+import type { Disk } from './disk.js'
 import { WatchedMachine } from './watched-machine.js'
 
 export interface NodeParts {
   readonly id: ReplicaId
   readonly voters: readonly ReplicaId[]
-  readonly disk: SimulatedDisk
+  readonly disk: Disk
   readonly random: SeededRandom
   readonly appliesLater: boolean
   send(message: PeerMessage): void
@@ -22,7 +22,7 @@ const settings = resolveOptions([])
 /** One node: a disk that stays, and processes that come and go on it. */
 export class SimulatedNode {
   readonly id: ReplicaId
-  readonly disk: SimulatedDisk
+  readonly disk: Disk
   /** How many processes there were. */
   life = 0
   replica: Replica<WatchedMachine> | null = null
@@ -43,7 +43,6 @@ export class SimulatedNode {
     this.#parts = parts
     this.id = parts.id
     this.disk = parts.disk
-    this.start()
   }
 
   get isUp(): boolean {
@@ -60,7 +59,9 @@ export class SimulatedNode {
     this.#status = this.replica?.status() ?? null
   }
 
-  start(): void {
+  /** A process opens the disk and runs on it. */
+  async start(): Promise<void> {
+    const log = await this.disk.open()
     this.life += 1
     const { life } = this
     const { id, voters, random, appliesLater } = this.#parts
@@ -73,7 +74,7 @@ export class SimulatedNode {
     this.replica = new Replica({
       id,
       voters,
-      log: this.disk.log,
+      log,
       machine: this.machine,
       random: new SeededRandom(random.nextUint32()),
       settings,

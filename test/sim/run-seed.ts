@@ -13,10 +13,19 @@ import { OrderOfIndexes } from './checkers/order-of-indexes.js'
 import { StateMachineSafety } from './checkers/state-machine-safety.js'
 import { SimulatedClient } from './client.js'
 import { Cluster } from './cluster.js'
+import type { CreateDisk } from './disk.js'
 import { noFaults } from './faults.js'
 import type { FaultCounts } from './faults.js'
+import { MemoryDisk } from './memory-disk.js'
 import { Nemesis } from './nemesis.js'
 import { Trace } from './trace.js'
+
+export interface RunOptions {
+  /** Whether the report has the trace, not only its digest. */
+  readonly keepsTrace?: boolean
+  /** What the nodes' logs are on; in memory by default. */
+  readonly createDisk?: CreateDisk
+}
 
 export interface SeedReport {
   readonly faults: FaultCounts
@@ -29,13 +38,16 @@ export interface SeedReport {
   readonly failure: string | null
 }
 
+const inMemory: CreateDisk = (random, faults) => new MemoryDisk(random, faults)
+
 const faultSteps = 400
 /** Within so many steps after everything healed, all clients have their answers and all nodes are equal. */
 export const livenessSteps = 1_500
 
 /** Runs one cluster from one seed: faults under load, then healing, then progress, then the history. */
-export async function runSeed(seed: number, { keepsTrace = false } = {}): Promise<SeedReport> {
-  const run = new Run(seed, new Trace(keepsTrace))
+export async function runSeed(seed: number, options: RunOptions = {}): Promise<SeedReport> {
+  const { keepsTrace = false, createDisk = inMemory } = options
+  const run = new Run(seed, new Trace(keepsTrace), createDisk)
   let failure: string | null = null
   try {
     await run.play()
@@ -60,13 +72,14 @@ class Run {
   /** The first violation that a client met, between two steps. */
   #clientError: Error | null = null
 
-  constructor(seed: number, trace: Trace) {
+  constructor(seed: number, trace: Trace, createDisk: CreateDisk) {
     this.trace = trace
     const random = new SeededRandom(seed)
     const split = (): SeededRandom => new SeededRandom(random.nextUint32())
     const options = {
       nodeCount: integerBetween(random, 0, 2) === 0 ? 5 : 3,
       appliesLater: integerBetween(random, 0, 1) === 0,
+      createDisk,
     }
     this.cluster = new Cluster(split(), options, this)
     const committed = new CommittedLog()
@@ -101,11 +114,12 @@ class Run {
   }
 
   async play(): Promise<void> {
+    await this.cluster.start()
     for (let step = 0; step < faultSteps; step++) {
-      this.#nemesis.act()
+      await this.#nemesis.act()
       await this.#step({ more: true })
     }
-    this.#nemesis.heal()
+    await this.#nemesis.heal()
     await this.#requireProgress()
     this.#checkHistory()
   }

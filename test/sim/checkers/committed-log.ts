@@ -36,20 +36,20 @@ export class CommittedLog implements Checker {
 
   /** Whether a majority of the disks hold the same entry at an index. */
   isDurable(index: number, cluster: Cluster): boolean {
-    const copies = cluster.nodes.map(({ disk }) => disk.log.durableEntry(index))
+    const copies = cluster.nodes.map(({ disk }) => disk.durableEntry(index))
     return copies.some((copy) => copy !== undefined && isHeld(copy, index, cluster))
   }
 
   #checkNode(node: SimulatedNode, cluster: Cluster): void {
     const status = node.status()
     if (status === null || status.role === 'stopped') return
-    const { log } = node.disk
+    const { disk } = node
     // A full disk has refused writes: the log is behind what the node decided.
-    if (status.pending.writes !== log.queuedWrites) return
+    if (status.pending.writes !== disk.queuedWrites) return
     const name = `n${node.id}/${node.life}`
     const begin = (this.#checked.get(name) ?? 0) + 1
     for (let index = begin; index <= status.commitIndex; index++) {
-      const entry = log.submittedEntry(index)
+      const entry = disk.submittedEntry(index)
       expect(entry !== undefined, 'commit within the log', { node: node.id, index })
       this.#checkEntry(node, index, entry, { term: status.term, cluster })
     }
@@ -84,7 +84,7 @@ export class CommittedLog implements Checker {
 function isHeld(entry: FrameBatch, index: number, { nodes }: Cluster): boolean {
   let holders = 0
   for (const { disk } of nodes) {
-    const copy = disk.log.durableEntry(index)
+    const copy = disk.durableEntry(index)
     if (copy !== undefined && isSame(entry, copy)) holders += 1
   }
   return holders * 2 > nodes.length

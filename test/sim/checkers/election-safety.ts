@@ -9,7 +9,7 @@ export class ElectionSafety implements Checker {
 
   check({ nodes }: Cluster): void {
     for (const node of nodes) {
-      const { term: votedTerm, vote } = node.disk.log.durableHardState
+      const { term: votedTerm, vote } = node.disk.durableHardState
       if (vote !== 0) this.#checkVote(`n${node.id} term ${votedTerm}`, vote)
       const status = node.status()
       if (status?.role !== 'leader') continue

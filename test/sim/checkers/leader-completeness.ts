@@ -19,7 +19,7 @@ export class LeaderCompleteness implements Checker {
       const status = node.status()
       if (status?.role !== 'leader' || this.#checkedTerms.has(status.term)) continue
       // A full disk has refused writes: the log is behind what the node decided.
-      if (status.pending.writes !== node.disk.log.queuedWrites) continue
+      if (status.pending.writes !== node.disk.queuedWrites) continue
       this.#checkedTerms.add(status.term)
       this.#checkLeader(node, status.term, status.lastIndex)
     }
@@ -29,7 +29,7 @@ export class LeaderCompleteness implements Checker {
     for (let index = 1; index <= this.#committed.lastIndex; index++) {
       const known = this.#committed.at(index)
       if (known === undefined || known.inTerm >= term) continue
-      const held = node.disk.log.submittedEntry(index)
+      const held = node.disk.submittedEntry(index)
       const has = index <= lastIndex && held !== undefined && termOf(held) === termOf(known.entry)
       expect(has, 'leader completeness', { leader: node.id, term, index, lastIndex })
     }

@@ -15,7 +15,7 @@ export class Monotone implements Checker {
 
   check({ nodes }: Cluster): void {
     for (const node of nodes) {
-      const durableTerm = node.disk.log.durableHardState.term
+      const durableTerm = node.disk.durableHardState.term
       const before = this.#durableTerms.get(node.id) ?? 0
       expect(durableTerm >= before, 'monotone', { node: node.id, durableTerm, before })
       this.#durableTerms.set(node.id, durableTerm)
