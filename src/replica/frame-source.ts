@@ -24,11 +24,12 @@ export class FrameSource {
     )
   }
 
-  /** Frames from disk, at least one entry; waits until the first of them is durable.
+  /** Frames from disk, at least one entry; waits until the first of them is durable. What a truncation under way has replaced
+   *  is not given out any more, although the disk still shows it.
    *  @throws ERR_INDEX_COMPACTED, ERR_LOG_CORRUPT; ERR_CLOSED when the replica stops first. */
   async read(firstIndex: LogIndex, lastIndex: LogIndex, bytesMax: number): Promise<FrameBatch> {
-    while (firstIndex > this.#executor.durableIndex) await this.#nextDurable()
-    const lastReadable = Math.min(lastIndex, this.#executor.durableIndex)
+    while (firstIndex > this.#executor.readableIndex) await this.#nextDurable()
+    const lastReadable = Math.min(lastIndex, this.#executor.readableIndex)
     return await this.#log.read(firstIndex, asIndex(lastReadable), bytesMax)
   }
 

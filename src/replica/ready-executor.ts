@@ -90,6 +90,17 @@ export class ReadyExecutor {
     return this.#durableIndex
   }
 
+  /** Entries up to here are on stable storage and stay there, as far as is known: a write under way that truncates has
+   *  replaced what the disk still shows above. Whoever reads the disk stops here. */
+  get readableIndex(): LogIndex {
+    let readable = this.#durableIndex
+    for (const { write } of this.#pending) {
+      const { truncateFrom } = write
+      if (truncateFrom !== undefined) readable = asIndex(Math.min(readable, truncateFrom - 1))
+    }
+    return readable
+  }
+
   /** Writes that are not durable. */
   get pendingWriteCount(): number {
     return this.#pending.length
