@@ -84,6 +84,7 @@ export const nativeRooms = {
   crypto: ['base'],
   wal: ['base', 'os', 'crypto'],
   binding: ['base', 'os', 'crypto', 'wal'],
+  simulation: ['base', 'os', 'wal', 'binding'],
   fuzz: ['base', 'os', 'crypto', 'wal'],
   test: ['base', 'os', 'crypto', 'wal'],
 }

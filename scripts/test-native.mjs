@@ -5,7 +5,7 @@
 import os from 'node:os'
 import path from 'node:path'
 import { packageRoot } from './steps.mjs'
-import { buildNative, fuzzBuild, run, sanitizerFlags } from './toolchain.mjs'
+import { buildNative, checkedBuild, fuzzBuild, run, sanitizerFlags } from './toolchain.mjs'
 
 const clang = process.argv.includes('--clang')
 const flag = process.argv.indexOf('--sanitize')
@@ -15,19 +15,19 @@ const folder = buildNative(chosenBuild())
 run('ctest', [
   ...['--test-dir', path.relative(packageRoot, folder)],
   ...['--output-on-failure', '--no-tests=error'],
-  ...(sanitize === '' ? [] : ['--parallel', String(os.availableParallelism())]),
+  ...['--parallel', String(os.availableParallelism())],
   ...(sanitize === 'thread' ? ['--label-regex', '^threads$'] : []),
 ])
 
 function chosenBuild() {
   if (clang && sanitize === 'address,undefined') return fuzzBuild
+  if (!clang && sanitize === '') return checkedBuild
   const name = ['native', ...(clang ? ['clang'] : []), ...sanitize.split(',').filter(Boolean)]
   return {
     name: name.join('-'),
     clang,
     targets: sanitize === 'thread' ? ['threaded_tests'] : [],
     definitions: [
-      // -O2: at -O3 gcc 12 warns of overlapping copies in std::string where there are none (gcc bug 105651).
       '-DCMAKE_BUILD_TYPE=RelWithDebInfo',
       `-DCLUSTOR_SANITIZE=${sanitize}`,
       ...(sanitize === '' ? [] : [sanitizerFlags]),

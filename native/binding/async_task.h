@@ -1,5 +1,5 @@
-// AsyncTask: work on a libuv thread, then a settled promise on the JavaScript thread. For
-// everything that waits for the disk and is not an append.
+// AsyncTask: work on a libuv thread (executor.h), then a settled promise on the JavaScript thread.
+// For everything that waits for the disk and is not an append.
 #pragma once
 
 #include <napi.h>
@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "base/status.h"
+#include "binding/executor.h"
 #include "binding/js_error.h"
 
 namespace clustor {
@@ -30,7 +31,7 @@ class AsyncTask final : public Napi::AsyncWorker {
     auto* task =
         new AsyncTask(env, what, std::move(work), std::move(convert), std::move(on_failure));
     const Napi::Promise promise = task->deferred_.Promise();
-    task->Queue();  // The task deletes itself when it is done.
+    clustor::Run(env, task);  // The task deletes itself when it is done.
     return promise;
   }
 

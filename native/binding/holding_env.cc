@@ -87,9 +87,9 @@ Env* MakeEnvOfLogs() {
 
 }  // namespace
 
-Env* EnvOfLogs() {
+std::shared_ptr<Env> EnvOfLogs() {
   static Env* const env = MakeEnvOfLogs();
-  return env;
+  return {std::shared_ptr<Env>(), env};  // Owns nothing.
 }
 
 }  // namespace clustor

@@ -6,11 +6,13 @@
 // a log and the operating system. Documented for testers in docs/native.md.
 #pragma once
 
+#include <memory>
+
 #include "os/env.h"
 
 namespace clustor {
 
 // What logs that JavaScript opens run on: PosixEnv, or a HoldingEnv over it. Lives forever.
-Env* EnvOfLogs();
+std::shared_ptr<Env> EnvOfLogs();
 
 }  // namespace clustor

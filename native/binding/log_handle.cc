@@ -2,9 +2,6 @@
 
 #include <utility>
 
-#include "binding/committer_pools.h"
-#include "binding/holding_env.h"
-
 namespace clustor {
 
 StatusOr<std::shared_ptr<LogHandle>> LogHandle::Create(Napi::Env env, Napi::Function complete) {
@@ -19,10 +16,10 @@ StatusOr<std::shared_ptr<LogHandle>> LogHandle::Create(Napi::Env env, Napi::Func
   return handle;
 }
 
-Status LogHandle::OpenLog(LogOptions options, uint32_t committer_threads) {
-  pool_ = SharedCommitterPool(committer_threads);
+Status LogHandle::OpenLog(LogOptions options, LogHost host) {
+  host_ = std::move(host);
   StatusOr<std::unique_ptr<Log>> log =
-      Log::Open(EnvOfLogs(), std::move(options), pool_.get(), &completions_);
+      Log::Open(host_.env.get(), std::move(options), host_.pool.get(), &completions_);
   if (log.ok()) log_ = std::move(log.value());
   return log.status();
 }

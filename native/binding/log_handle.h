@@ -9,10 +9,18 @@
 
 #include "base/status.h"
 #include "binding/completion_queue.h"
+#include "os/env.h"
 #include "wal/committer_pool.h"
 #include "wal/log.h"
 
 namespace clustor {
+
+// What a log of JavaScript runs on.
+struct LogHost {
+  std::shared_ptr<Env> env;
+  // Null: nothing runs by itself, and JavaScript pumps the log.
+  std::shared_ptr<CommitterPool> pool;
+};
 
 class LogHandle final : public std::enable_shared_from_this<LogHandle> {
  public:
@@ -20,7 +28,7 @@ class LogHandle final : public std::enable_shared_from_this<LogHandle> {
   static StatusOr<std::shared_ptr<LogHandle>> Create(Napi::Env env, Napi::Function complete);
 
   // Opens the log. Blocks; called once, on a libuv thread.
-  Status OpenLog(LogOptions options, uint32_t committer_threads);
+  Status OpenLog(LogOptions options, LogHost host);
 
   // REQUIRES: OpenLog succeeded.
   Log& log() { return *log_; }
@@ -34,7 +42,7 @@ class LogHandle final : public std::enable_shared_from_this<LogHandle> {
   static void OnEnvironmentCleanup(void* handle);
 
   // Destroyed last to first: the log before what it calls into.
-  std::shared_ptr<CommitterPool> pool_;
+  LogHost host_;
   CompletionQueue completions_;
   std::unique_ptr<Log> log_;
   // Keeps the handle alive as long as the hook may run. JavaScript thread only.

@@ -9,8 +9,10 @@
 #include <vector>
 
 #include "binding/async_task.h"
+#include "binding/committer_pools.h"
 #include "binding/convert.h"
 #include "binding/frame_functions.h"
+#include "binding/holding_env.h"
 #include "binding/js_error.h"
 #include "binding/key_ring_value.h"
 #include "binding/open_progress.h"
@@ -110,22 +112,22 @@ Napi::Value FromNothing(Napi::Env env, Nothing&) { return env.Undefined(); }
 
 }  // namespace
 
-Napi::Function LogObject::Class(Napi::Env env) {
-  return DefineClass(env, "NativeLog",
-                     {
-                         InstanceMethod<&LogObject::Append>("append"),
-                         InstanceMethod<&LogObject::AppendQuietly>("appendQuietly"),
-                         InstanceMethod<&LogObject::Submit>("submit"),
-                         InstanceMethod<&LogObject::CommitThrough>("commitThrough"),
-                         InstanceMethod<&LogObject::Read>("read"),
-                         InstanceMethod<&LogObject::TruncatePrefix>("truncatePrefix"),
-                         InstanceMethod<&LogObject::Prove>("prove"),
-                         InstanceMethod<&LogObject::MerkleRoot>("merkleRoot"),
-                         InstanceMethod<&LogObject::SetKeys>("setKeys"),
-                         InstanceMethod<&LogObject::NewScrub>("newScrub"),
-                         InstanceMethod<&LogObject::Stats>("stats"),
-                         InstanceMethod<&LogObject::Close>("close"),
-                     });
+Napi::Function LogObject::Class(Napi::Env env, std::vector<PropertyDescriptor> methods) {
+  methods.insert(methods.end(), {
+                                    InstanceMethod<&LogObject::Append>("append"),
+                                    InstanceMethod<&LogObject::AppendQuietly>("appendQuietly"),
+                                    InstanceMethod<&LogObject::Submit>("submit"),
+                                    InstanceMethod<&LogObject::CommitThrough>("commitThrough"),
+                                    InstanceMethod<&LogObject::Read>("read"),
+                                    InstanceMethod<&LogObject::TruncatePrefix>("truncatePrefix"),
+                                    InstanceMethod<&LogObject::Prove>("prove"),
+                                    InstanceMethod<&LogObject::MerkleRoot>("merkleRoot"),
+                                    InstanceMethod<&LogObject::SetKeys>("setKeys"),
+                                    InstanceMethod<&LogObject::NewScrub>("newScrub"),
+                                    InstanceMethod<&LogObject::Stats>("stats"),
+                                    InstanceMethod<&LogObject::Close>("close"),
+                                });
+  return DefineClass(env, "NativeLog", methods);
 }
 
 LogObject::LogObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<LogObject>(info) {
@@ -137,6 +139,13 @@ LogObject::LogObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<LogObjec
 }
 
 Napi::Value LogObject::Open(const Napi::CallbackInfo& info) {
+  const bool has_options = info[0].IsObject();
+  const uint64_t threads =
+      has_options ? NumberProperty(info[0].As<Napi::Object>(), "committerThreads", 2) : 2;
+  return OpenOn(info, {EnvOfLogs(), SharedCommitterPool(static_cast<uint32_t>(threads))});
+}
+
+Napi::Value LogObject::OpenOn(const Napi::CallbackInfo& info, LogHost host) {
   const Napi::Env env = info.Env();
   if (!info[0].IsObject() || !info[1].IsFunction()) {
     return Throw(env, ArgumentError("openLog(options, complete)"));
@@ -144,7 +153,6 @@ Napi::Value LogObject::Open(const Napi::CallbackInfo& info) {
   const Napi::Object object = info[0].As<Napi::Object>();
   StatusOr<LogOptions> options = ToLogOptions(object);
   if (!options.ok()) return Throw(env, options.status());
-  const auto threads = static_cast<uint32_t>(NumberProperty(object, "committerThreads", 2));
   const std::shared_ptr<OpenProgress> progress = ToOpenProgress(object.Get("progress"));
   options.value().progress = progress.get();
   StatusOr<std::shared_ptr<LogHandle>> created =
@@ -153,8 +161,9 @@ Napi::Value LogObject::Open(const Napi::CallbackInfo& info) {
   const std::shared_ptr<LogHandle> handle = created.value();
   return AsyncTask<Nothing>::Run(
       env, "clustor.open",
-      [handle, options = std::move(options.value()), threads, progress]() -> StatusOr<Nothing> {
-        RETURN_IF_ERROR(handle->OpenLog(options, threads));
+      [handle, options = std::move(options.value()), host = std::move(host),
+       progress]() -> StatusOr<Nothing> {
+        RETURN_IF_ERROR(handle->OpenLog(options, host));
         return Nothing{};
       },
       [handle](Napi::Env task_env, Nothing&) { return FromOpened(task_env, handle); },

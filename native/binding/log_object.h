@@ -4,6 +4,7 @@
 #include <napi.h>
 
 #include <memory>
+#include <vector>
 
 #include "binding/log_handle.h"
 
@@ -11,10 +12,17 @@ namespace clustor {
 
 class LogObject final : public Napi::ObjectWrap<LogObject> {
  public:
-  static Napi::Function Class(Napi::Env env);
+  static Napi::Function Class(Napi::Env env, std::vector<PropertyDescriptor> methods = {});
 
   // The addon's openLog(options, complete): resolves to {log, recovery}.
   static Napi::Value Open(const Napi::CallbackInfo& info);
+
+  // The same on this host.
+  static Napi::Value OpenOn(const Napi::CallbackInfo& info, LogHost host);
+
+  // Runs what is queued on the calling thread and delivers it; returns whether there was anything.
+  // Defined in simulations only (native/simulation). REQUIRES: opened without a pool.
+  Napi::Value Pump(const Napi::CallbackInfo& info);
 
   // Called by Open only, with the handle as an External.
   explicit LogObject(const Napi::CallbackInfo& info);

@@ -167,7 +167,7 @@ Status FaultEnv::Meet(Call call, const std::string& path, const char* syscall,
   if (is_off()) return Status::FromErrno(EIO, syscall, path);
   if (Changes(call)) {
     ++changes_;
-    trace_.push_back(std::string(NameOf(call)) + " " + LastPart(path));
+    if (traces_) trace_.push_back(std::string(NameOf(call)) + " " + LastPart(path));
     if (changes_left_) --*changes_left_;
   }
   if (path.find(only_on_) == std::string::npos) return Status::Ok();
@@ -190,6 +190,7 @@ std::unique_ptr<FaultEnv> FaultEnv::Descendant() const {
   child->clock_ns_ = clock_ns_;
   child->random_state_ = std::mt19937_64(random_state_ + ++copies_ * 0x9e3779b97f4a7c15)();
   child->random_is_broken_ = random_is_broken_;
+  child->traces_ = traces_;
   return child;
 }
 
@@ -282,6 +283,14 @@ std::vector<std::string> FaultEnv::Names() const {
   std::vector<std::string> names;
   for (const auto& [path, inode] : names_) names.push_back(path);
   return names;
+}
+
+void FaultEnv::FlipSeenBit(const std::string& path, uint64_t offset, unsigned bit) {
+  std::byte byte;
+  PagedBytes& seen = names_.at(path)->seen;
+  if (seen.Read(offset, {&byte, 1}) == 0) return;
+  byte ^= std::byte{1} << (bit % 8);
+  seen.Write(offset, {&byte, 1});
 }
 
 bool FaultEnv::SameAs(const FaultEnv& other) const {

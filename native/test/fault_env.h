@@ -94,6 +94,12 @@ class FaultEnv final : public Env {
   // The order of calls, one letter each, path's last part behind it: "write segment-...".
   const std::vector<std::string>& trace() const { return trace_; }
   void ClearTrace() { trace_.clear(); }
+  // For long lives: from now on no call is noted.
+  void EndTrace() { traces_ = false; }
+  // Random bytes are those of this seed from now on.
+  void SetSeed(uint64_t seed) { random_state_ = seed; }
+  // Reads of a file of the log find this bit flipped; what the disk has stays.
+  void FlipSeenBit(const std::string& path, uint64_t offset, unsigned bit);
 
   // What a machine finds after a crash at this moment.
   std::unique_ptr<FaultEnv> CrashImage(std::mt19937_64* random, CrashStyle style) const;
@@ -167,6 +173,7 @@ class FaultEnv final : public Env {
   uint64_t disk_bytes_ = UINT64_MAX;
   std::optional<uint64_t> changes_left_;
   std::vector<std::string> trace_;
+  bool traces_ = true;
   uint64_t clock_ns_ = 0;
   uint64_t random_state_ = 1;
   mutable uint64_t copies_ = 0;  // That were made of this one.

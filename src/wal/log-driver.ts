@@ -1,19 +1,19 @@
 import { ClustorError, type ErrorCode } from '../base/errors.js'
-import {
-  loadAddon,
-  type NativeCompletion,
-  type NativeLog,
-  type NativeProgress,
-  type NativeRecovery,
+import type { Timers } from '../base/timers.js'
+import type {
+  NativeCompletion,
+  NativeLog,
+  NativeProgress,
+  NativeRecovery,
 } from '../native/addon.js'
 import { toClustorError } from '../native/native-error.js'
 import { guarded } from './guarded.js'
 import { withKeys, type KeyRing } from './key-ring.js'
+import { processHost, type LogHost } from './log-host.js'
 import { toNativeOptions, type LogSettings } from './log-settings.js'
 import { reportProgress } from './open-progress.js'
 import { Scrubber, type ScrubReport } from './scrubber.js'
 import { StallWatch, type Stall } from './stall-watch.js'
-import { backgroundTimers } from './timers.js'
 
 /** Something that waits for a write. */
 export interface PendingWrite {
@@ -56,6 +56,7 @@ export class LogDriver {
   readonly native: NativeLog
   readonly #pending: PendingWrite[] = []
   readonly #settings: LogSettings
+  readonly #timers: Timers
   readonly #watch: StallWatch
   readonly #scrubber: Scrubber
   #owner: DriverOwner | null = null
@@ -73,12 +74,18 @@ export class LogDriver {
   #progressMs = 0
   #closing: Promise<void> | null = null
 
-  private constructor(native: NativeLog, recovery: NativeRecovery, settings: LogSettings) {
+  private constructor(
+    native: NativeLog,
+    recovery: NativeRecovery,
+    settings: LogSettings,
+    timers: Timers,
+  ) {
     this.native = native
+    this.#timers = timers
     this.#durableIndex = recovery.entries.lastIndex
     this.#settings = settings
-    this.#watch = new StallWatch(settings.syncStallMs, this.#stallPorts(), backgroundTimers)
-    this.#scrubber = new Scrubber(settings, this.#scrubPorts(), backgroundTimers)
+    this.#watch = new StallWatch(settings.syncStallMs, this.#stallPorts(), timers)
+    this.#scrubber = new Scrubber(settings, this.#scrubPorts(), timers)
   }
 
   /** Opens the log; `attach` must be called before anything is submitted.
@@ -88,21 +95,19 @@ export class LogDriver {
   static async open(
     settings: LogSettings,
     { recoverEntries }: { readonly recoverEntries: boolean },
+    host: LogHost = processHost,
   ): Promise<{ readonly driver: LogDriver; readonly recovery: NativeRecovery }> {
     // Nothing completes before something is submitted, and that needs the driver.
     const drivers: LogDriver[] = []
     const complete: NativeCompletion = (throughSequence, durableIndex, error) => {
       for (const driver of drivers) driver.#complete(throughSequence, durableIndex, error)
     }
-    const { progress, ended } = watchOpening(settings)
+    const { progress, ended } = watchOpening(settings, host)
     try {
       const { log, recovery } = await withKeys(settings.keys, (keys) =>
-        loadAddon().openLog(
-          toNativeOptions(settings, { recoverEntries, progress, keys }),
-          complete,
-        ),
+        host.openLog(toNativeOptions(settings, { recoverEntries, progress, keys }), complete),
       )
-      const driver = new LogDriver(log, recovery, settings)
+      const driver = new LogDriver(log, recovery, settings, host.timers)
       drivers.push(driver)
       ended(true)
       return { driver, recovery }
@@ -184,7 +189,7 @@ export class LogDriver {
     write.sequence = sequence
     this.#submittedSequence = sequence
     if (this.#pending.length === 0) {
-      this.#progressMs = backgroundTimers.now()
+      this.#progressMs = this.#timers.now()
       this.#watch.wake()
     }
     this.#pending.push(write)
@@ -215,7 +220,7 @@ export class LogDriver {
 
   #stallPorts(): ConstructorParameters<typeof StallWatch>[1] {
     return {
-      waitedMs: () => (this.#pending.length === 0 ? 0 : backgroundTimers.now() - this.#progressMs),
+      waitedMs: () => (this.#pending.length === 0 ? 0 : this.#timers.now() - this.#progressMs),
       onStall: (stall) => {
         this.#tell(
           (listener) => listener.stalled(stall),
@@ -255,7 +260,7 @@ export class LogDriver {
   #complete(throughSequence: number, durableIndex: number, thrown: Error | undefined): void {
     const error = thrown === undefined ? null : toClustorError(thrown)
     this.#durableIndex = durableIndex
-    this.#progressMs = backgroundTimers.now()
+    this.#progressMs = this.#timers.now()
     if (error === null) {
       this.#settleThrough(throughSequence, null)
     } else {
@@ -300,13 +305,16 @@ export class LogDriver {
 }
 
 /** Lets the owner of a log look on while it is opened. */
-function watchOpening({ callbacks: { onProgress } }: LogSettings): {
+function watchOpening(
+  { callbacks: { onProgress } }: LogSettings,
+  host: LogHost,
+): {
   readonly progress: NativeProgress | null
   readonly ended: (done: boolean) => void
 } {
   if (onProgress === undefined) return { progress: null, ended: () => undefined }
-  const progress = loadAddon().openProgress()
-  return { progress, ended: reportProgress(progress, onProgress, backgroundTimers) }
+  const progress = host.openProgress()
+  return { progress, ended: reportProgress(progress, onProgress, host.timers) }
 }
 
 /** The error of everything that is asked of a closed log. */

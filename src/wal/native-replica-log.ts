@@ -9,6 +9,7 @@ import { FrameCache } from './frame-cache.js'
 import { frameOverheadBytes, framePrefixBytes, PayloadCursor } from './frames.js'
 import { closedError, LogDriver, type LogListener, type PendingWrite } from './log-driver.js'
 import type { KeyRing } from './key-ring.js'
+import { processHost, type LogHost } from './log-host.js'
 import { readBatch } from './log-reader.js'
 import type { LogStatus } from './log-report.js'
 import { readLogSettings, type LogSettings, type OpenLogOptions } from './log-settings.js'
@@ -18,10 +19,14 @@ import type { FrameBatch, LogWrite, RecoveredLog, ReplicaLog } from './replica-l
 
 type Done = (error: ClustorError | null) => void
 
-/** Opens the log of one replica. Refusals as `DurableLog.open`. */
-export async function openReplicaLog(options: OpenLogOptions): Promise<ReplicaLog> {
+/** Opens the log of one replica. Refusals as `DurableLog.open`.
+ *  @param host what it runs on: this process, unless a simulation says otherwise. */
+export async function openReplicaLog(
+  options: OpenLogOptions,
+  host: LogHost = processHost,
+): Promise<ReplicaLog> {
   const settings = readLogSettings(options, 'openReplicaLog')
-  const { driver, recovery } = await LogDriver.open(settings, { recoverEntries: true })
+  const { driver, recovery } = await LogDriver.open(settings, { recoverEntries: true }, host)
   return new NativeReplicaLog(driver, settings, toRecoveredLog(recovery))
 }
 

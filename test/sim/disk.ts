@@ -22,8 +22,8 @@ export interface Disk extends DiskView {
   /** Out of 100 steps, the disk completes writes in so many. */
   flushPercent: number
   isFull: boolean
-  /** The log as a new process finds it; one process at a time. */
-  open(): Promise<ReplicaLog>
+  /** The log as a new process finds it; one process at a time. Null: the disk is too full for it. */
+  open(): Promise<ReplicaLog | null>
   /** Time passes: writes that wait are completed, or refused for want of space, oldest first. */
   step(): Promise<void> | void
   /** The process dies here and now. Of its writes under way a prefix may have reached the disk. */

@@ -5,8 +5,11 @@ import { parseArgs } from 'node:util'
 
 import { RandomNetwork } from '../raft/support/random-network.js'
 import { stepMs } from './clock.js'
+import type { CreateDisk } from './disk.js'
 import { faultNames, noFaults } from './faults.js'
 import type { FaultCounts } from './faults.js'
+import { LogDisk } from './log-disk.js'
+import { MemoryDisk } from './memory-disk.js'
 import { runSeed } from './run-seed.js'
 
 const coreSteps = 3_000
@@ -17,8 +20,10 @@ const { values } = parseArgs({
     trace: { type: 'string' },
     first: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
+    disk: { type: 'string', default: 'real' },
   },
 })
+const createDisk = chosenDisk(values.disk)
 const firstSeed = wholeNumber('seed', values.seed)
 const seedCount = wholeNumber('seeds', values.seeds)
 
@@ -33,7 +38,7 @@ let clusterMs = 0
 Error.stackTraceLimit = 0
 for (let seed = firstSeed; seed < firstSeed + seedCount; seed++) {
   const startedMs = performance.now()
-  const report = await runSeed(seed, { keepsTrace: values.trace !== undefined })
+  const report = await runSeed(seed, { keepsTrace: values.trace !== undefined, createDisk })
   clusterMs += performance.now() - startedMs
   addUp(faults, report.faults)
   simulatedSteps += report.steps
@@ -105,6 +110,13 @@ function digestOf(parts: readonly string[]): string {
     hash = Math.imul(hash ^ (character.codePointAt(0) ?? 0), 0x01000193) >>> 0
   }
   return hash.toString(16).padStart(8, '0')
+}
+
+function chosenDisk(name: string): CreateDisk {
+  if (name === 'real') return (random, counts) => new LogDisk(random, counts)
+  if (name === 'memory') return (random, counts) => new MemoryDisk(random, counts)
+  console.error('--disk is real (the C++ log on a file system in memory) or memory (a model of it)')
+  process.exit(2)
 }
 
 function wholeNumber(name: string, text: string): number {

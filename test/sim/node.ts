@@ -59,9 +59,10 @@ export class SimulatedNode {
     this.#status = this.replica?.status() ?? null
   }
 
-  /** A process opens the disk and runs on it. */
+  /** A process opens the disk and runs on it; on a full disk it may not come up. */
   async start(): Promise<void> {
     const log = await this.disk.open()
+    if (log === null) return
     this.life += 1
     const { life } = this
     const { id, voters, random, appliesLater } = this.#parts

@@ -1,6 +1,5 @@
 import { ClustorError } from '../../src/base/errors.js'
-import { asIndex, asTerm, noReplica, type LogIndex, type Term } from '../../src/base/ids.js'
-import { invariant } from '../../src/base/invariant.js'
+import { asIndex, type LogIndex, type Term } from '../../src/base/ids.js'
 import type { EntryKind } from '../../src/raft/entry-range.js'
 import type { HardState } from '../../src/raft/ready.js'
 import { countWithin, PayloadCursor, joinBatches, sliceBatch } from '../../src/wal/frames.js'
@@ -8,6 +7,8 @@ import type { LogListener } from '../../src/wal/log-driver.js'
 import type { LogStatus, StageHistogram } from '../../src/wal/log-report.js'
 import type { FrameBatch, LogWrite, RecoveredLog, ReplicaLog } from '../../src/wal/replica-log.js'
 import { decodeFrames, encodeFrames } from './frame-codec.js'
+import { applyWrite, copyOf, emptyContents, lastIndexOf } from './log-contents.js'
+import type { LogContents } from './log-contents.js'
 
 type Done = (error: ClustorError | null) => void
 
@@ -16,29 +17,19 @@ interface QueuedWrite {
   readonly done: Done
 }
 
-/** What a log holds: in `MemoryLog` once as submitted and once as durable. */
-interface Contents {
-  hardState: HardState
-  /** Entries below it were compacted away. */
-  firstIndex: LogIndex
-  prevTerm: Term
-  /** One batch per entry, so that truncation is easy. */
-  entries: FrameBatch[]
-}
-
 /** A ReplicaLog in memory. Writes complete when the test says so: `flush()`; `crash()` keeps only what was flushed. */
 export class MemoryLog implements ReplicaLog {
   readonly recovered: RecoveredLog
   readonly #cursor = new PayloadCursor()
   readonly #queue: QueuedWrite[] = []
-  readonly #durable: Contents
-  #submitted: Contents
+  readonly #durable: LogContents
+  #submitted: LogContents
   #closed = false
   #poisoned: ClustorError | null = null
   #quarantined: ClustorError | null = null
   readonly #listeners: LogListener[] = []
 
-  constructor(contents: Contents = emptyContents()) {
+  constructor(contents: LogContents = emptyContents()) {
     this.#durable = contents
     this.#submitted = copyOf(contents)
     this.recovered = recoveredFrom(contents)
@@ -211,34 +202,8 @@ export class MemoryLog implements ReplicaLog {
 
 const noSamples: StageHistogram = { count: 0, totalUs: 0, maxUs: 0, p50Us: 0, p99Us: 0 }
 
-const emptyContents = (): Contents => ({
-  hardState: { term: asTerm(0), vote: noReplica, commitIndex: asIndex(0) },
-  firstIndex: asIndex(1),
-  prevTerm: asTerm(0),
-  entries: [],
-})
-
-const copyOf = (contents: Contents): Contents => ({ ...contents, entries: [...contents.entries] })
-
-const lastIndexOf = (contents: Contents): LogIndex =>
-  asIndex(contents.firstIndex + contents.entries.length - 1)
-
-function applyWrite(contents: Contents, { hardState, truncateFrom, frames }: LogWrite): void {
-  if (hardState !== undefined) contents.hardState = hardState
-  if (truncateFrom !== undefined) {
-    invariant(truncateFrom >= contents.firstIndex, 'W3', { truncateFrom })
-    contents.entries.length = Math.min(contents.entries.length, truncateFrom - contents.firstIndex)
-  }
-  if (frames === undefined) return
-  const { firstIndex, lastIndex } = frames.range
-  invariant(firstIndex === lastIndexOf(contents) + 1, 'W3', { firstIndex })
-  for (let index = firstIndex; index <= lastIndex; index++) {
-    contents.entries.push(sliceBatch(frames, index, 1))
-  }
-}
-
 function select(
-  contents: Contents,
+  contents: LogContents,
   firstIndex: LogIndex,
   lastIndex: LogIndex,
   bytesMax: number,
@@ -254,7 +219,7 @@ function select(
   )
 }
 
-function recoveredFrom(contents: Contents): RecoveredLog {
+function recoveredFrom(contents: LogContents): RecoveredLog {
   const all = contents.entries.length === 0 ? null : joinBatches(contents.entries)
   const { firstIndex, prevTerm, hardState } = contents
   const lastIndex = lastIndexOf(contents)

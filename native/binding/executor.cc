@@ -1,0 +1,7 @@
+#include "binding/executor.h"
+
+namespace clustor {
+
+void Run(Napi::Env, Napi::AsyncWorker* worker) { worker->Queue(); }
+
+}  // namespace clustor
