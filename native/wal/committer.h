@@ -144,9 +144,9 @@ class Committer final : public CommitTask {
   // Acquire/release: set by the committer, seen by whoever schedules maintenance.
   std::atomic<bool> wants_maintenance_{false};
   std::atomic<uint64_t> completed_through_{0};  // Release after the sink, acquire when polled.
-  std::atomic<bool> wants_spare_{false};   // Relaxed, as wants_maintenance_ orders it.
-  std::atomic<bool> wants_ledger_{false};  // Likewise.
-  std::atomic<bool> cancelled_{false};     // Relaxed: a hint to stop early.
+  std::atomic<bool> wants_spare_{false};        // Relaxed, as wants_maintenance_ orders it.
+  std::atomic<bool> wants_ledger_{false};       // Likewise.
+  std::atomic<bool> cancelled_{false};          // Relaxed: a hint to stop early.
 
   mutable Mutex stats_mutex_;
   LogStats stats_ GUARDED_BY(stats_mutex_);

@@ -66,5 +66,5 @@ test('the log of README.md runs', async (t) => {
   const { code, stdout, stderr } = await runExample('clustor/log', [])
 
   t.is(code, 0, stderr)
-  t.is(stdout, 'created\n1 a\n2 b\n')
+  t.is(stdout, 'created\n1 a\n2 b\n3 c\n')
 })
