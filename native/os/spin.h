@@ -50,13 +50,15 @@ class SpinPolicy {
   uint64_t spin_ns_max() const { return spin_ns_max_; }
   void SpinPaidOff() { credit_ = std::min(credit_ + 1, kCreditMax); }
   void SpinWasted() { --credit_; }
-  // Sleeping ended after so long: a short sleep says that a spin would have caught the work.
+  // Sleeping ended after so long: a short sleep says that a spin would have caught the work. Longer
+  // ones say nothing, else work that comes a little later each time would be polled for in vain.
   void Slept(uint64_t nanoseconds) {
-    if (nanoseconds < 4 * spin_ns_max_) credit_ = std::min(credit_ + 1, kCreditMax);
+    if (nanoseconds < spin_ns_max_ + kWakeUpNs) credit_ = std::min(credit_ + 1, kCreditMax);
   }
 
  private:
   static constexpr int kCreditMax = 8;
+  static constexpr uint64_t kWakeUpNs = 30'000;  // Which `nanoseconds` contains.
   const uint64_t spin_ns_max_;
   int credit_ = 0;
 };

@@ -17,7 +17,7 @@ struct CommitterPoolOptions {
   // Longest time a thread polls for work before it sleeps, microseconds; 0 never polls. Polling
   // happens only while it keeps paying off: a wake-up costs 25-30 microseconds on a virtual
   // machine, as much as a fifth of a sync.
-  uint32_t spin_us_max = 50;
+  uint32_t spin_us_max = 150;
 };
 
 // One unit of work that the pool drives; the commit engine of a log implements it.
