@@ -1,8 +1,7 @@
-import { createHash } from 'node:crypto'
-
 import { KeyValueMachine } from '../../src/apply/key-value.js'
 import { decodeCommand } from '../../src/apply/key-value-codec.js'
 import type { CommittedBatch, CommittedEntry, StateMachine } from '../../src/apply/state-machine.js'
+import { Digest } from './digest.js'
 
 /** One entry that a machine applied, and a digest of all that it had applied and answered by then. */
 export interface AppliedEntry {
@@ -12,12 +11,14 @@ export interface AppliedEntry {
   readonly digest: string
 }
 
+const nothing = new Uint8Array(0)
+
 /** The key-value machine, remembering what reached it. */
 export class WatchedMachine implements StateMachine {
   readonly keyValue = new KeyValueMachine()
   readonly applied: AppliedEntry[] = []
   readonly #later: boolean
-  #digest = ''
+  readonly #digest = new Digest()
 
   /** @param later whether `apply` returns a promise. */
   constructor(later: boolean) {
@@ -31,14 +32,12 @@ export class WatchedMachine implements StateMachine {
   }
 
   #note({ index, payload }: CommittedEntry, result: Uint8Array | undefined): void {
-    const hash = createHash('sha1').update(`${this.#digest} ${index} `).update(payload)
-    this.#digest = hash
-      .update(result ?? '')
-      .digest('hex')
-      .slice(0, 12)
+    this.#digest.addNumber(index)
+    this.#digest.add(payload)
+    this.#digest.add(result ?? nothing)
     const command = decodeCommand(payload)
     const written = command === null || command.kind === 'delete' ? null : command.value
     const value = written === null ? null : Buffer.from(written).toString()
-    this.applied.push({ index, value, digest: this.#digest })
+    this.applied.push({ index, value, digest: this.#digest.toString() })
   }
 }
