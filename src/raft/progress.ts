@@ -3,9 +3,6 @@ import { invariant } from '../base/invariant.js'
 import { Inflights } from './inflights.js'
 import type { ProgressState, ProgressStatus } from './ready.js'
 
-/** What a progress knows of its replica; whether that is a learner is for the configuration to say. */
-type Known = Omit<ProgressStatus, 'learner'>
-
 /** What a leader knows of one replica, and how it sends to it.
  *
  *  probe: where the logs meet is a guess; one append, then wait for the answer or the next heartbeat.
@@ -158,7 +155,8 @@ export class Progress {
     })
   }
 
-  status(): Known {
+  /** @param options whether the replica is a learner is for the configuration to say. */
+  status({ learner }: { readonly learner: boolean }): ProgressStatus {
     return {
       id: this.id,
       state: this.#state,
@@ -169,6 +167,7 @@ export class Progress {
       pendingSnapshotIndex: this.#pendingSnapshotIndex as LogIndex,
       paused: this.paused,
       recentActive: this.recentActive,
+      learner,
     }
   }
 

@@ -2,13 +2,8 @@ import type { CoreStatus } from './ready.js'
 import type { CoreState } from './state.js'
 
 /** The state for people and metrics. */
-export function describeStatus({
-  log,
-  persistence,
-  applying,
-  tracker,
-  ...state
-}: CoreState): CoreStatus {
+export function describeStatus(state: CoreState): CoreStatus {
+  const { log, persistence, applying, tracker } = state
   const { configuration } = tracker
   return {
     id: state.id,

@@ -101,7 +101,7 @@ export class Tracker {
   status(): ProgressStatus[] {
     return this.#ids.flatMap((id) => {
       const progress = this.#progress.get(id)
-      return progress === undefined ? [] : { ...progress.status(), learner: this.isLearner(id) }
+      return progress === undefined ? [] : progress.status({ learner: this.isLearner(id) })
     })
   }
 }

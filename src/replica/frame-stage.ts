@@ -33,6 +33,11 @@ export class FrameStage {
     this.#batches.push(batch)
   }
 
+  /** Forgets what the core did not want. */
+  clear(): void {
+    if (this.#batches.length > 0) this.#batches = []
+  }
+
   /** The frames of the entries that a Ready wants persisted, and empties the stage.
    *  Staged frames that the core did not accept are left out: (index, term) tells them from the accepted ones (Raft
    *  §5.3, Log Matching). Only the empty entries that a core makes by itself can be missing from the stage, a new leader's

@@ -332,6 +332,8 @@ export class ReplicaLoop {
 
   #drainReady(): void {
     while (this.#stopError === null && this.#core.hasReady()) this.#execute(this.#core.takeReady())
+    // A message that the core drops without a word, an append of an old term, leaves its frames behind.
+    this.#stage.clear()
   }
 
   #execute(ready: Ready): void {

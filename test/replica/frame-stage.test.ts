@@ -108,3 +108,13 @@ test('frames that overlap staged ones are not accepted (P4)', (t) => {
 test('an entry whose frames nobody brought is a defect (P4)', (t) => {
   t.throws(() => stageOf().take(range(5, [1, 1])), { instanceOf: InvariantError })
 })
+
+test('what the core dropped without a word makes room for what comes next', (t) => {
+  const stage = stageOf(frames(1, 5, 2))
+
+  stage.clear()
+  t.true(stage.isEmpty)
+  stage.add(frames(2, 3, 1))
+
+  t.deepEqual(texts(stage.take(range(3, [2, 1]))), ['2/3'])
+})

@@ -1,6 +1,6 @@
 import { decodeResult, encodeCommand } from '../../src/apply/key-value-codec.js'
 import type { KeyValueCommand } from '../../src/apply/key-value-codec.js'
-import type { ClustorError } from '../../src/base/errors.js'
+import { ClustorError } from '../../src/base/errors.js'
 import type { LogIndex } from '../../src/base/ids.js'
 import { integerBetween } from '../../src/base/random.js'
 import type { Random } from '../../src/base/random.js'
@@ -109,8 +109,8 @@ export class SimulatedClient {
         this.#versions.set(request.key, version)
         this.#end(request, 'ok', { value, version })
       },
-      () => {
-        if (this.#hears(attempt)) this.#elsewhere()
+      (error: unknown) => {
+        if (this.#hears(attempt)) this.#elsewhere(error)
       },
     )
   }
@@ -126,8 +126,8 @@ export class SimulatedClient {
           this.#sequence = 1
           this.#waiting = false
         },
-        reject: () => {
-          if (this.#hears(attempt)) this.#elsewhere()
+        reject: (error) => {
+          if (this.#hears(attempt)) this.#elsewhere(error)
         },
       },
     )
@@ -164,9 +164,9 @@ export class SimulatedClient {
   #refused(request: Request, error: ClustorError): void {
     if (this.#parts.withSession) {
       this.#parts.faults.clientRetry += 1
-      this.#elsewhere()
+      this.#elsewhere(error)
     } else if (error.outcome === 'not-applied') {
-      this.#elsewhere()
+      this.#elsewhere(error)
       this.#end(request, 'fail', null)
     } else this.#giveUp(request)
   }
@@ -191,10 +191,12 @@ export class SimulatedClient {
     this.#end(request, 'unknown', null)
   }
 
-  #elsewhere(): void {
+  /** Asks the node that an error names as leader, or another one: whoever knows the leader may be wrong. */
+  #elsewhere(error?: unknown): void {
     this.#waiting = false
     this.#pausedUntilStep = this.#parts.trace.step + pauseSteps
-    this.#target = this.#between(1, this.#parts.cluster.nodes.length)
+    const hint = this.#between(0, 3) === 0 ? null : leaderNamedBy(error)
+    this.#target = hint ?? this.#between(1, this.#parts.cluster.nodes.length)
   }
 
   #hears(attempt: number): boolean {
@@ -213,6 +215,11 @@ export class SimulatedClient {
   #between(min: number, max: number): number {
     return integerBetween(this.#parts.random, min, max)
   }
+}
+
+function leaderNamedBy(error: unknown): number | null {
+  const leader = error instanceof ClustorError ? error.fields['leader'] : null
+  return typeof leader === 'string' ? Number(leader.slice(1)) : null
 }
 
 function commandOf({ op, key, value, expected }: Request): KeyValueCommand {

@@ -1,41 +1,67 @@
 import { asReplica } from '../../src/base/ids.js'
-import { SeededRandom } from '../../src/base/random.js'
+import type { ReplicaId } from '../../src/base/ids.js'
+import { SeededRandom, integerBetween } from '../../src/base/random.js'
+import { isJoint, memberIds } from '../../src/raft/membership.js'
+import type { ReplicaSettings } from '../../src/replica/settings.js'
 import type { PeerMessage } from '../../src/transport/transport.js'
-import type { CreateDisk } from './disk.js'
+import type { CreateDisk, Disk } from './disk.js'
 import type { FaultCounts } from './faults.js'
 import { SimulatedNetwork } from './network.js'
 import { SimulatedNode } from './node.js'
+import { replaysInTurns } from './settings.js'
 import type { Trace } from './trace.js'
 
 export interface ClusterOptions {
   readonly nodeCount: number
-  readonly appliesLater: boolean
+  readonly settings: ReplicaSettings
   readonly createDisk: CreateDisk
 }
 
 /** Real replicas with the key-value machine on simulated disks, clocks and network, in simulated time. */
 export class Cluster {
-  readonly nodes: readonly SimulatedNode[]
+  readonly nodes: SimulatedNode[] = []
+  /** Of the configuration before the first entry. */
+  readonly voters: readonly ReplicaId[]
   readonly network: SimulatedNetwork
+  readonly #random: SeededRandom
+  readonly #options: ClusterOptions
+  readonly #faults: FaultCounts
   readonly #trace: Trace
 
   constructor(
     random: SeededRandom,
-    { nodeCount, appliesLater, createDisk }: ClusterOptions,
+    options: ClusterOptions,
     { faults, trace }: { readonly faults: FaultCounts; readonly trace: Trace },
   ) {
+    this.#random = random
+    this.#options = options
+    this.#faults = faults
     this.#trace = trace
-    const split = (): SeededRandom => new SeededRandom(random.nextUint32())
-    this.network = new SimulatedNetwork(split(), faults, trace)
-    const voters = Array.from({ length: nodeCount }, (_, at) => asReplica(at + 1))
-    this.nodes = voters.map((id) => {
-      const disk = createDisk(split(), faults)
-      const send = (message: PeerMessage): void => {
-        trace.add(`send ${describe(message)}`)
+    this.network = new SimulatedNetwork(this.#split(), faults, trace)
+    this.voters = Array.from({ length: options.nodeCount }, (_, at) => asReplica(at + 1))
+    while (this.nodes.length < options.nodeCount) this.addNode()
+  }
+
+  /** A node with the next id and an empty disk; it belongs to nothing until it is added. */
+  addNode(): SimulatedNode {
+    const node = new SimulatedNode({
+      id: asReplica(this.nodes.length + 1),
+      voters: this.voters,
+      disk: this.createDisk(),
+      random: this.#split(),
+      settings: this.#options.settings,
+      applyStepsMax: [null, 0, 8, 50][integerBetween(this.#random, 0, 3)] ?? null,
+      send: (message) => {
+        this.#trace.add(`send ${describe(message)}`)
         this.network.send(message)
-      }
-      return new SimulatedNode({ id, voters, disk, random: split(), appliesLater, send })
+      },
     })
+    this.nodes.push(node)
+    return node
+  }
+
+  createDisk(): Disk {
+    return this.#options.createDisk(this.#split(), this.#faults)
   }
 
   node(id: number): SimulatedNode {
@@ -55,21 +81,44 @@ export class Cluster {
       if (node.isUp && node.stalledSteps === 0) await node.disk.step()
     }
     for (const node of this.nodes) node.advance()
-    await settle()
+    await settle({ turns: this.#turnsNow() })
     this.#traceNodes()
   }
 
-  /** Whether every node runs and has applied everything that anybody knows of. */
+  /** Who leads the newest term. */
+  leader(): SimulatedNode | undefined {
+    let newest: SimulatedNode | undefined
+    for (const node of this.nodes) {
+      const status = node.status()
+      if (status?.role !== 'leader') continue
+      if (newest === undefined || status.term > (newest.status()?.term ?? 0)) newest = node
+    }
+    return newest
+  }
+
+  /** Whether somebody leads, no change of membership is half done, and every member that can run has applied everything. */
   isSettled(): boolean {
-    const statuses = this.nodes.map((node) => node.status())
-    const last = statuses[0]?.lastIndex
-    return statuses.every(
-      (status) => status !== null && status.appliedIndex === last && status.lastIndex === last,
-    )
+    const leading = this.leader()?.status()
+    if (leading === undefined || leading === null || isJoint(leading.configuration)) return false
+    const members = memberIds(leading.configuration)
+    return this.nodes.every((node) => {
+      if (node.isGone || !members.includes(node.id)) return true
+      const status = node.status()
+      return status?.appliedIndex === leading.lastIndex && status.lastIndex === leading.lastIndex
+    })
   }
 
   async close(): Promise<void> {
     for (const { replica } of this.nodes) await replica?.close()
+  }
+
+  /** Whether the event loop turns in this step: a replay in many batches takes a turn for each. */
+  #turnsNow(): boolean {
+    return replaysInTurns(this.#options.settings) || this.#trace.step % turnSteps === 0
+  }
+
+  #split(): SeededRandom {
+    return new SeededRandom(this.#random.nextUint32())
   }
 
   #traceNodes(): void {
@@ -86,10 +135,16 @@ export class Cluster {
   }
 }
 
-/** Lets everything happen that waits for nothing but its turn. */
-async function settle(): Promise<void> {
-  await new Promise(setImmediate)
-  await new Promise(setImmediate)
+/** Steps between two turns of the event loop, where nothing waits for one. */
+const turnSteps = 16
+
+/** Lets everything happen that waits for nothing but its turn. A next tick comes when no microtask is left, at a tenth of the
+ *  price of a turn of the event loop. */
+async function settle({ turns }: { readonly turns: boolean }): Promise<void> {
+  if (turns) await new Promise(setImmediate)
+  await new Promise<void>((resolve) => {
+    process.nextTick(resolve)
+  })
 }
 
 function describe({ message }: PeerMessage): string {

@@ -9,11 +9,15 @@ interface Flight {
   readonly message: PeerMessage
 }
 
+const strayStepsMax = 150
+
 /** A network that loses, repeats, delays and thereby reorders messages, and whose links can be cut in one direction. */
 export class SimulatedNetwork {
   lossPercent = 0
   duplicatePercent = 0
   delayStepsMax = 0
+  /** Out of 1000 messages, so many come long after all others. */
+  strayPermille = 0
   readonly #random: Random
   readonly #faults: FaultCounts
   readonly #trace: Trace
@@ -60,10 +64,11 @@ export class SimulatedNetwork {
     this.lossPercent = 0
     this.duplicatePercent = 0
     this.delayStepsMax = 0
+    this.strayPermille = 0
   }
 
   #queue(message: PeerMessage): void {
-    const delay = integerBetween(this.#random, 0, this.delayStepsMax)
+    const delay = this.#delay()
     const dueStep = this.#trace.step + 1 + delay
     const { from, to } = message.message
     const overtaken = this.#flights.some(
@@ -74,6 +79,14 @@ export class SimulatedNetwork {
     )
     if (overtaken) this.#faults.messageReordered += 1
     this.#flights.push({ dueStep, message })
+  }
+
+  #delay(): number {
+    const strays =
+      this.strayPermille > 0 && integerBetween(this.#random, 1, 1_000) <= this.strayPermille
+    if (!strays) return integerBetween(this.#random, 0, this.delayStepsMax)
+    this.#faults.messageStrayed += 1
+    return integerBetween(this.#random, 20, strayStepsMax)
   }
 
   #chance(percent: number): boolean {

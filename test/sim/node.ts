@@ -1,8 +1,8 @@
 import type { ReplicaId } from '../../src/base/ids.js'
 import { SeededRandom } from '../../src/base/random.js'
-import { resolveOptions } from '../../src/config/resolve.js'
 import { Replica } from '../../src/replica/replica.js'
 import type { ReplicaStatus } from '../../src/replica/replica-status.js'
+import type { ReplicaSettings } from '../../src/replica/settings.js'
 import type { PeerMessage } from '../../src/transport/transport.js'
 import { SimulatedClock, stepMs } from './clock.js'
 import type { Disk } from './disk.js'
@@ -13,20 +13,22 @@ export interface NodeParts {
   readonly voters: readonly ReplicaId[]
   readonly disk: Disk
   readonly random: SeededRandom
-  readonly appliesLater: boolean
+  readonly settings: ReplicaSettings
+  /** Most steps that the state machine takes for a batch; null: it answers without a promise. */
+  readonly applyStepsMax: number | null
   send(message: PeerMessage): void
 }
-
-const settings = resolveOptions([])
 
 /** One node: a disk that stays, and processes that come and go on it. */
 export class SimulatedNode {
   readonly id: ReplicaId
-  readonly disk: Disk
+  /** Whether it was switched off for good. */
+  isGone = false
+  disk: Disk
   /** How many processes there were. */
   life = 0
   replica: Replica<WatchedMachine> | null = null
-  machine = new WatchedMachine(false)
+  machine = new WatchedMachine(null)
   clock = new SimulatedClock()
   /** Steps during which the process stands still: it receives nothing and has no ticks. */
   stalledSteps = 0
@@ -65,20 +67,24 @@ export class SimulatedNode {
     if (log === null) return
     this.life += 1
     const { life } = this
-    const { id, voters, random, appliesLater } = this.#parts
+    const { id, voters, random, applyStepsMax } = this.#parts
     const rate = this.clock.rate
     this.clock = new SimulatedClock()
     this.clock.rate = rate
     const { clock } = this
     this.stopCode = null
-    this.machine = new WatchedMachine(appliesLater)
+    this.machine = new WatchedMachine(
+      applyStepsMax === null
+        ? null
+        : { stepsMax: applyStepsMax, random: new SeededRandom(random.nextUint32()) },
+    )
     this.replica = new Replica({
       id,
       voters,
       log,
       machine: this.machine,
       random: new SeededRandom(random.nextUint32()),
-      settings,
+      settings: this.#parts.settings,
       ticks: {
         nowMs: () => clock.nowMs,
         start: (onTick) => {
@@ -121,6 +127,12 @@ export class SimulatedNode {
     })
   }
 
+  /** Its process ends and none comes after it. */
+  leave(): void {
+    if (this.isUp) this.kill()
+    this.isGone = true
+  }
+
   receive(message: PeerMessage): void {
     if (this.stalledSteps > 0) this.#held.push(message)
     else this.#receive(message)
@@ -135,6 +147,7 @@ export class SimulatedNode {
       return
     }
     this.clock.advance()
+    this.machine.step()
     for (const message of this.#held.splice(0)) this.#receive(message)
   }
 

@@ -3,7 +3,7 @@ import test from 'ava'
 import { faultNames, noFaults } from './faults.js'
 import { runSeed } from './run-seed.js'
 
-const seeds = Array.from({ length: 40 }, (_, at) => at + 1)
+const seeds = Array.from({ length: 80 }, (_, at) => at + 1)
 
 test('L04, L05, L06, R14, R17: clusters under every fault stay safe, linearizable and exactly-once, and recover', async (t) => {
   const faults = noFaults()

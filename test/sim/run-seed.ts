@@ -18,6 +18,8 @@ import { noFaults } from './faults.js'
 import type { FaultCounts } from './faults.js'
 import { MemoryDisk } from './memory-disk.js'
 import { Nemesis } from './nemesis.js'
+import { Operator } from './operator.js'
+import { drawSettings } from './settings.js'
 import { Trace } from './trace.js'
 
 export interface RunOptions {
@@ -40,7 +42,7 @@ export interface SeedReport {
 
 const inMemory: CreateDisk = (random, faults) => new MemoryDisk(random, faults)
 
-const faultSteps = 400
+const faultSteps = 500
 /** Within so many steps after everything healed, all clients have their answers and all nodes are equal. */
 export const livenessSteps = 1_500
 
@@ -68,6 +70,7 @@ class Run {
   readonly cluster: Cluster
   readonly clients: readonly SimulatedClient[]
   readonly #nemesis: Nemesis
+  readonly #operator: Operator
   readonly #checkers: readonly Checker[]
   /** The first violation that a client met, between two steps. */
   #clientError: Error | null = null
@@ -78,11 +81,11 @@ class Run {
     const split = (): SeededRandom => new SeededRandom(random.nextUint32())
     const options = {
       nodeCount: integerBetween(random, 0, 2) === 0 ? 5 : 3,
-      appliesLater: integerBetween(random, 0, 1) === 0,
+      settings: drawSettings(random),
       createDisk,
     }
     this.cluster = new Cluster(split(), options, this)
-    const committed = new CommittedLog()
+    const committed = new CommittedLog(this.cluster)
     this.#checkers = [
       new NoUnexpectedStop(),
       new ElectionSafety(),
@@ -110,13 +113,17 @@ class Run {
           },
         }),
     )
-    this.#nemesis = new Nemesis(this.cluster, split(), this.faults)
+    const { cluster, faults } = this
+    this.#nemesis = new Nemesis({ cluster, random: split(), faults, trace })
+    const { configurations } = committed
+    this.#operator = new Operator({ cluster, configurations, random: split(), trace, faults })
   }
 
   async play(): Promise<void> {
     await this.cluster.start()
     for (let step = 0; step < faultSteps; step++) {
       await this.#nemesis.act()
+      await this.#operator.act()
       await this.#step({ more: true })
     }
     await this.#nemesis.heal()
@@ -140,6 +147,7 @@ class Run {
       const waited = this.trace.step - healedStep
       const statuses = this.cluster.nodes.map((node) => node.status()?.why)
       expect(waited < livenessSteps, 'liveness', { livenessSteps, statuses })
+      this.#operator.finish()
       await this.#step({ more: waited < 20 })
     } while (!isDone())
   }

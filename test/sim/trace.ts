@@ -2,10 +2,14 @@ import { createHash } from 'node:crypto'
 
 import { stepMs } from './clock.js'
 
+const pageLength = 64 * 1024
+
 /** What happened in a run, a line an event: equal seeds must give equal bytes. */
 export class Trace {
   readonly #hash = createHash('sha256')
   readonly #lines: string[] | null
+  /** What is not hashed yet: hashing a page costs as much as hashing a line. */
+  #page = ''
   #eventOfStep = 0
   #step = 0
 
@@ -31,8 +35,9 @@ export class Trace {
 
   add(event: string): void {
     const line = `${this.#step} ${event}\n`
-    this.#hash.update(line)
+    this.#page += line
     this.#lines?.push(line)
+    if (this.#page.length >= pageLength) this.#hashPage()
   }
 
   get text(): string {
@@ -40,6 +45,12 @@ export class Trace {
   }
 
   digest(): string {
+    this.#hashPage()
     return this.#hash.copy().digest('hex').slice(0, 16)
+  }
+
+  #hashPage(): void {
+    this.#hash.update(this.#page)
+    this.#page = ''
   }
 }

@@ -48,16 +48,20 @@ function campaign(bug: PlantedBug): string | null {
 }
 
 /** A copy of what was compiled, with the bug in it, beside the original: what it imports is found from there as well. */
-function plant({ file, text, replacement, name }: PlantedBug): string {
+function plant({ name, also = [], ...edit }: PlantedBug): string {
   const copy = path.join(build, 'planted', String(process.pid))
   rmSync(copy, { recursive: true, force: true })
   mkdirSync(copy, { recursive: true })
   for (const folder of ['src', 'test/sim', 'test/raft/support', 'test/support']) {
     cpSync(path.join(build, folder), path.join(copy, folder), { recursive: true })
   }
-  const target = path.join(copy, 'src', file)
-  const parts = readFileSync(target, 'utf8').split(text)
-  if (parts.length !== 2) throw new Error(`${name}: ${file} has the text ${parts.length - 1} times`)
-  writeFileSync(target, parts.join(replacement))
+  for (const { file, text, replacement } of [edit, ...also]) {
+    const target = path.join(copy, 'src', file)
+    const parts = readFileSync(target, 'utf8').split(text)
+    if (parts.length !== 2) {
+      throw new Error(`${name}: ${file} has a text ${parts.length - 1} times: ${text}`)
+    }
+    writeFileSync(target, parts.join(replacement))
+  }
   return copy
 }

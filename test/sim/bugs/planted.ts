@@ -1,8 +1,13 @@
 /** Bugs that campaigns must find. Each replaces text of a compiled file, in a copy: the product contains no trace of them. A text
  *  that is not there exactly once fails the campaign, so a bug cannot rot away unseen. */
-export interface PlantedBug {
+export interface PlantedBug extends Edit {
   readonly name: string
-  /** Below build/src. */
+  /** What else it takes. */
+  readonly also?: readonly Edit[]
+}
+
+export interface Edit {
+  /** Below build/src; or a file of the simulator, for mistakes of those who run the product. */
   readonly file: string
   readonly text: string
   readonly replacement: string
@@ -141,5 +146,173 @@ export const plantedBugs: readonly PlantedBug[] = [
     file: 'replica/proposals.js',
     text: "this.#reject(proposal, timedOut('unknown'));",
     replacement: "this.#reject(proposal, timedOut('not-applied'));",
+  },
+  {
+    name: 'a change counts for its leader before it is committed (dissertation §4.1 uncorrected)',
+    file: 'raft/membership-proposal.js',
+    text: 'state.pendingMembershipIndex = result.lastIndex;\n    return result;',
+    replacement: `state.pendingMembershipIndex = result.lastIndex;
+      const next = changeMembership(state.tracker.configuration, change);
+      if (next.kind === 'changed') state.tracker.reconfigure(next.configuration, state.log.lastIndex);
+      return result;`,
+    also: [
+      {
+        file: 'raft/membership-proposal.js',
+        text: 'if (!log.holds(commitIndex, term))',
+        replacement: 'if (false)',
+      },
+    ],
+  },
+  {
+    name: 'a second change while one is on its way',
+    file: 'raft/membership-proposal.js',
+    text: 'if (pendingMembershipIndex > applying.appliedIndex) {',
+    replacement: 'if (false) {',
+  },
+  {
+    name: 'a joint configuration elects with its incoming half',
+    file: 'raft/quorum.js',
+    text: 'const outgoing = majorityVoteResult(voters.outgoing, voteOf);',
+    replacement: 'const outgoing = incoming;',
+  },
+  {
+    name: 'a joint configuration elects with its outgoing half',
+    file: 'raft/quorum.js',
+    text: 'const incoming = majorityVoteResult(voters.incoming, voteOf);\n    const outgoing = majorityVoteResult(voters.outgoing, voteOf);',
+    replacement: `const outgoing = majorityVoteResult(voters.outgoing.length > 0 ? voters.outgoing : voters.incoming, voteOf);
+      const incoming = outgoing;`,
+  },
+  {
+    name: 'a joint configuration decides by a majority of all its voters',
+    file: 'raft/quorum.js',
+    text: 'return Math.min(majorityPosition(voters.incoming, positionOf), majorityPosition(voters.outgoing, positionOf));',
+    replacement:
+      'return majorityPosition([...new Set([...voters.incoming, ...voters.outgoing])], positionOf);',
+    also: [
+      {
+        file: 'raft/quorum.js',
+        text: 'const incoming = majorityVoteResult(voters.incoming, voteOf);\n    const outgoing = majorityVoteResult(voters.outgoing, voteOf);',
+        replacement: `const all = [...new Set([...voters.incoming, ...voters.outgoing])];
+          const incoming = majorityVoteResult(all, voteOf);
+          const outgoing = incoming;`,
+      },
+    ],
+  },
+  {
+    name: 'learners vote and count',
+    file: 'raft/tracker.js',
+    text: 'return jointVoteResult(this.#configuration, (id) => this.#votes.get(id));',
+    replacement: 'return jointVoteResult(this.electorate, (id) => this.#votes.get(id));',
+    also: [
+      {
+        file: 'raft/tracker.js',
+        text: 'return jointPosition(this.#configuration,',
+        replacement: 'return jointPosition(this.electorate,',
+      },
+      {
+        file: 'raft/tracker.js',
+        text: 'isVoter(id) {\n        return ',
+        replacement: `get electorate() {
+          const { incoming, outgoing, learners } = this.#configuration;
+          return { incoming: [...incoming, ...learners], outgoing };
+        }
+        isVoter(id) {
+          return this.isLearner(id) || `,
+      },
+    ],
+  },
+  {
+    name: 'a candidate that has not applied a committed change',
+    file: 'raft/election.js',
+    text: 'isPromotable(state) && !hasUnappliedChange(state)',
+    replacement: 'isPromotable(state)',
+    also: [
+      {
+        file: 'raft/request-vote-response.js',
+        text: 'if (!hasUnappliedChange(state))',
+        replacement: 'if (true)',
+      },
+    ],
+  },
+  {
+    name: 'changes found in the log at a restart are not applied',
+    file: 'replica/loop.js',
+    text: 'this.#core.applyMembership(decodeMembershipChange(payload), index)',
+    replacement: `this.#core.applyMembership(
+      index > this.#parts.log.recovered.hardState.commitIndex
+        ? decodeMembershipChange(payload)
+        : { transition: 'auto', changes: [{ kind: 'update', id: 1 }] },
+      index)`,
+  },
+  {
+    name: 'a voter that lost its disk comes back under its old id',
+    file: '../test/sim/operator.js',
+    text: 'loses its disk`);\n        node.leave();',
+    replacement: `loses its disk\`);
+      if (node.isUp) node.kill();
+      node.disk = cluster.createDisk();
+      void node.start();`,
+  },
+  {
+    name: 'a candidate counts its own vote before it is durable',
+    file: 'raft/election.js',
+    text: 'respondToCandidate(state, { kind: responseKind, to, term, rejected: false });',
+    replacement: 'countVote(state, to, true);',
+    also: [
+      {
+        file: 'replica/ready-executor.js',
+        text: 'this.#release(ready.messages, voteWrite);',
+        replacement: 'this.#release(ready.messages, undefined);',
+      },
+      {
+        file: 'replica/ready-executor.js',
+        text: '!speaksForTerm || term <= durableTerm',
+        replacement: 'true',
+      },
+    ],
+  },
+  {
+    name: 'a vote is written only with a new term',
+    file: 'replica/ready-executor.js',
+    text: 'next.term !== this.#written.term || next.vote !== this.#written.vote',
+    replacement: 'next.term !== this.#written.term',
+  },
+  {
+    name: 'with the leader its voter forgets whom it voted for',
+    file: 'raft/transfer.js',
+    text: "if (state.role === 'follower')\n        state.leader = noReplica;",
+    replacement:
+      "if (state.role === 'follower')\n        { state.leader = noReplica; state.vote = noReplica; }",
+  },
+  {
+    name: 'a follower commits what it does not know to match',
+    file: 'raft/append-entries.js',
+    text: 'commitTo(state, Math.min(commitIndex, matchIndex));',
+    replacement: 'commitTo(state, Math.min(commitIndex, state.log.lastIndex));',
+  },
+  {
+    name: 'an answer to an earlier read round confirms the newest one',
+    file: 'raft/heartbeat.js',
+    text: 'state.reads.confirm(message.from, message.context);',
+    replacement: 'state.reads.confirm(message.from, state.reads.pendingRound);',
+  },
+  {
+    name: 'a read does not wait for the state machine',
+    file: 'replica/reads.js',
+    text: 'if (next.index > appliedIndex)\n                return;',
+    replacement: '',
+  },
+  {
+    name: 'sessions are lost in a failover',
+    file: 'apply/applier.js',
+    text: 'const plan = this.#plan(batch);',
+    replacement: 'this.answers = settle !== null;\n        const plan = this.#plan(batch);',
+    also: [
+      {
+        file: 'apply/applier.js',
+        text: 'if (stamp === null) {',
+        replacement: 'if (stamp === null || !this.answers) {',
+      },
+    ],
   },
 ]

@@ -1,9 +1,8 @@
 import type { ProposeResult } from '../../../src/replica/proposals.js'
 import type { Cluster } from '../cluster.js'
-import { expect } from './checker.js'
 import type { CommittedLog } from './committed-log.js'
 
-/** A client hears of a write only when it is durable on a majority: checked at the moment at which it hears. */
+/** A client hears of a write only when it is durable on a quorum: checked at the moment at which it hears. */
 export class AcknowledgedIsDurable {
   readonly #committed: CommittedLog
 
@@ -12,8 +11,6 @@ export class AcknowledgedIsDurable {
   }
 
   acknowledged({ index }: ProposeResult, cluster: Cluster): void {
-    expect(this.#committed.isDurable(index, cluster), 'no acknowledgement before durable', {
-      index,
-    })
+    this.#committed.checkUpTo(index, cluster)
   }
 }

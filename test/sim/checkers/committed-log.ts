@@ -1,5 +1,6 @@
 import type { FrameBatch } from '../../../src/wal/replica-log.js'
 import type { Cluster } from '../cluster.js'
+import { Configurations, isQuorum } from '../configurations.js'
 import type { SimulatedNode } from '../node.js'
 import { expect } from './checker.js'
 import type { Checker } from './checker.js'
@@ -13,12 +14,18 @@ interface Committed {
 /** All of this many steps the durable logs are compared from their first entry on. */
 const wholeCheckSteps = 50
 
-/** The entries that were committed. What is committed is on the disks of a majority when a node first says so, is the same
- *  on every disk below its commit index, and never changes (log matching on the committed prefix; committed implies durable). */
+/** The entries that were committed. What is committed is on the disks of a quorum of its configuration when a node first says so,
+ *  is the same on every disk below its commit index, and never changes (log matching on the committed prefix; committed implies
+ *  durable). */
 export class CommittedLog implements Checker {
+  readonly configurations: Configurations
   readonly #entries: (Committed | undefined)[] = []
   readonly #checked = new Map<string, number>()
   #steps = 0
+
+  constructor({ voters }: Cluster) {
+    this.configurations = new Configurations(voters)
+  }
 
   at(index: number): Committed | undefined {
     return this.#entries[index]
@@ -31,13 +38,17 @@ export class CommittedLog implements Checker {
   check(cluster: Cluster): void {
     this.#steps += 1
     for (const node of cluster.nodes) this.#checkNode(node, cluster)
-    if (this.#steps % wholeCheckSteps === 0) this.#checkMajority(cluster)
+    if (this.#steps % wholeCheckSteps === 0) this.#checkQuorums(cluster)
   }
 
-  /** Whether a majority of the disks hold the same entry at an index. */
-  isDurable(index: number, cluster: Cluster): boolean {
-    const copies = cluster.nodes.map(({ disk }) => disk.durableEntry(index))
-    return copies.some((copy) => copy !== undefined && isHeld(copy, index, cluster))
+  /** Looks at the entries up to one that is said to be committed, at the moment at which it is said. */
+  checkUpTo(index: number, cluster: Cluster): void {
+    for (let at = this.lastIndex + 1; at <= index; at++) {
+      const copies = cluster.nodes.flatMap(({ disk }) => disk.durableEntry(at) ?? [])
+      const entry = copies.find((copy) => this.#isHeld(copy, at, cluster))
+      expect(entry !== undefined, 'no acknowledgement before durable', { index: at })
+      this.#note(at, entry, termOf(entry))
+    }
   }
 
   #checkNode(node: SimulatedNode, cluster: Cluster): void {
@@ -48,12 +59,13 @@ export class CommittedLog implements Checker {
     if (status.pending.writes !== disk.queuedWrites) return
     const name = `n${node.id}/${node.life}`
     const begin = (this.#checked.get(name) ?? 0) + 1
+    if (status.commitIndex < begin) return
     for (let index = begin; index <= status.commitIndex; index++) {
       const entry = disk.submittedEntry(index)
       expect(entry !== undefined, 'commit within the log', { node: node.id, index })
       this.#checkEntry(node, index, entry, { term: status.term, cluster })
     }
-    this.#checked.set(name, Math.max(begin - 1, status.commitIndex))
+    this.#checked.set(name, status.commitIndex)
   }
 
   #checkEntry(
@@ -64,30 +76,38 @@ export class CommittedLog implements Checker {
   ): void {
     const known = this.#entries[index]
     if (known === undefined) {
-      const durable = isHeld(entry, index, cluster)
+      const durable = this.#isHeld(entry, index, cluster)
       expect(durable, 'committed implies durable', { node: node.id, index })
-      this.#entries[index] = { entry, inTerm: term }
+      this.#note(index, entry, term)
     } else {
       const [was, is] = [termOf(known.entry), termOf(entry)]
       expect(isSame(known.entry, entry), 'log matching', { node: node.id, index, was, is })
     }
   }
 
-  #checkMajority(cluster: Cluster): void {
+  #note(index: number, entry: FrameBatch, inTerm: number): void {
+    this.#entries[index] = { entry, inTerm }
+    this.configurations.note(index, entry)
+  }
+
+  #checkQuorums(cluster: Cluster): void {
+    const end = this.#entries.length
     for (const [index, known] of this.#entries.entries()) {
       if (known === undefined) continue
-      expect(isHeld(known.entry, index, cluster), 'committed is immutable', { index })
+      expect(this.#isHeld(known.entry, end, cluster), 'committed is immutable', { index })
     }
   }
-}
 
-function isHeld(entry: FrameBatch, index: number, { nodes }: Cluster): boolean {
-  let holders = 0
-  for (const { disk } of nodes) {
-    const copy = disk.durableEntry(index)
-    if (copy !== undefined && isSame(entry, copy)) holders += 1
+  /** Whether a quorum of the configuration at `end` has an entry, which is there or before it. */
+  #isHeld(entry: FrameBatch, end: number, { nodes }: Cluster): boolean {
+    const index = entry.range.firstIndex
+    const holders = nodes.filter(({ disk }) => {
+      const copy = disk.durableEntry(index)
+      return copy !== undefined && isSame(entry, copy)
+    })
+    const ids = new Set<number>(holders.map(({ id }) => id))
+    return this.configurations.before(end).some((configuration) => isQuorum(configuration, ids))
   }
-  return holders * 2 > nodes.length
 }
 
 export const termOf = ({ range }: FrameBatch): number => range.runs[0]?.term ?? 0

@@ -1,4 +1,5 @@
 import type { Cluster } from '../cluster.js'
+import type { Disk } from '../disk.js'
 import { expect } from './checker.js'
 import type { Checker } from './checker.js'
 
@@ -11,14 +12,14 @@ interface Seen {
 /** Term, commit index and applied index of a process never fall; the term on its disk never falls at all. */
 export class Monotone implements Checker {
   readonly #seen = new Map<string, Seen>()
-  readonly #durableTerms = new Map<number, number>()
+  readonly #durableTerms = new Map<Disk, number>()
 
   check({ nodes }: Cluster): void {
     for (const node of nodes) {
       const durableTerm = node.disk.durableHardState.term
-      const before = this.#durableTerms.get(node.id) ?? 0
+      const before = this.#durableTerms.get(node.disk) ?? 0
       expect(durableTerm >= before, 'monotone', { node: node.id, durableTerm, before })
-      this.#durableTerms.set(node.id, durableTerm)
+      this.#durableTerms.set(node.disk, durableTerm)
       const status = node.status()
       if (status === null || status.role === 'stopped') continue
       this.#checkLife(`n${node.id}/${node.life}`, status)

@@ -1,0 +1,22 @@
+import { integerBetween } from '../../src/base/random.js'
+import type { Random } from '../../src/base/random.js'
+import { resolveOptions } from '../../src/config/resolve.js'
+import type { ReplicaSettings } from '../../src/replica/settings.js'
+
+const defaults = resolveOptions([])
+
+/** Settings of all nodes of a cluster. Small limits, below those of the options, make pages and windows of few entries. */
+export function drawSettings(random: Random): ReplicaSettings {
+  const isTrueIn = (part: number): boolean => integerBetween(random, 1, part) < part
+  return {
+    ...defaults,
+    preVote: isTrueIn(3),
+    checkQuorum: isTrueIn(4),
+    ...(isTrueIn(2) ? {} : { appendBytesMax: 100, inflightMessagesMax: 2 }),
+    ...(isTrueIn(4) ? {} : { applyBytesMax: 150 }),
+  }
+}
+
+/** Whether a replay may take several turns of the event loop. */
+export const replaysInTurns = ({ applyBytesMax }: ReplicaSettings): boolean =>
+  applyBytesMax < defaults.applyBytesMax
