@@ -59,7 +59,11 @@ void SimulatedDisk::Calm(const Napi::CallbackInfo&) {
 }
 
 void SimulatedDisk::SetFull(const Napi::CallbackInfo& info) {
-  env_->SetDiskBytes(info[0].ToBoolean() ? env_->UsedBytes() : UINT64_MAX);
+  const bool is_full = info[0].ToBoolean();
+  const bool is_thin = info[1].ToBoolean();
+  env_->SetDiskBytes(is_full ? env_->UsedBytes() : UINT64_MAX);
+  env_->ClearFaults();
+  if (is_full && is_thin) env_->FailCall(Call::kWrite, 1, ENOSPC, /*sticky=*/true);
 }
 
 Napi::Value SimulatedDisk::FlipBit(const Napi::CallbackInfo& info) {

@@ -30,7 +30,8 @@ class SimulatedDisk final : public Napi::ObjectWrap<SimulatedDisk> {
   void FailSync(const Napi::CallbackInfo& info);
   // No call fails any more that was to fail.
   void Calm(const Napi::CallbackInfo& info);
-  // Files may grow, or not.
+  // setFull(full, thin): files may not grow from now on, or may again. On a thin volume no write
+  // goes through while it is full, not even one into space that was allocated.
   void SetFull(const Napi::CallbackInfo& info);
   // The bit at `position` modulo the bits of all segments is another for those who read it, until
   // the next restart or the same call again. Returns whether there was one.

@@ -30,6 +30,8 @@ export class LogDisk implements Disk {
   readonly #random: Random
   readonly #faults: FaultCounts
   readonly #options: LogOptions
+  /** Whether the volume under the file system can run full. */
+  readonly #isThin: boolean
   #isFull = false
   #rots = false
   #timers = new ManualTimers()
@@ -41,6 +43,7 @@ export class LogDisk implements Disk {
     this.#faults = faults
     this.#machine = new (loadSimulation().SimulatedDisk)(random.nextUint32())
     this.#options = drawOptions(random)
+    this.#isThin = integerBetween(random, 0, 1) === 0
   }
 
   get isFull(): boolean {
@@ -49,7 +52,7 @@ export class LogDisk implements Disk {
 
   set isFull(isFull: boolean) {
     this.#isFull = isFull
-    this.#machine.setFull(isFull)
+    this.#machine.setFull(isFull, this.#isThin)
   }
 
   get queuedWrites(): number {
@@ -99,7 +102,7 @@ export class LogDisk implements Disk {
     this.#machine.powerOffAfter(integerBetween(this.#random, 0, 12))
     for (let groups = integerBetween(this.#random, 0, 4); groups > 0; groups--) this.#native?.pump()
     this.#machine.restart()
-    this.#machine.setFull(this.#isFull)
+    this.#machine.setFull(this.#isFull, this.#isThin)
     this.#native = null
     this.#rots = false
   }
