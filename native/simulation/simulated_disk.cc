@@ -24,6 +24,7 @@ Napi::Function SimulatedDisk::Class(Napi::Env env) {
                          InstanceMethod<&SimulatedDisk::FailSync>("failSync"),
                          InstanceMethod<&SimulatedDisk::Calm>("calm"),
                          InstanceMethod<&SimulatedDisk::SetFull>("setFull"),
+                         InstanceMethod<&SimulatedDisk::RefuseWrite>("refuseWrite"),
                          InstanceMethod<&SimulatedDisk::FlipBit>("flipBit"),
                          InstanceMethod<&SimulatedDisk::AdvanceClock>("advanceClock"),
                      });
@@ -59,11 +60,11 @@ void SimulatedDisk::Calm(const Napi::CallbackInfo&) {
 }
 
 void SimulatedDisk::SetFull(const Napi::CallbackInfo& info) {
-  const bool is_full = info[0].ToBoolean();
-  const bool is_thin = info[1].ToBoolean();
-  env_->SetDiskBytes(is_full ? env_->UsedBytes() : UINT64_MAX);
-  env_->ClearFaults();
-  if (is_full && is_thin) env_->FailCall(Call::kWrite, 1, ENOSPC, /*sticky=*/true);
+  env_->SetDiskBytes(info[0].ToBoolean() ? env_->UsedBytes() : UINT64_MAX);
+}
+
+void SimulatedDisk::RefuseWrite(const Napi::CallbackInfo&) {
+  env_->FailCall(Call::kWrite, 1, ENOSPC);
 }
 
 Napi::Value SimulatedDisk::FlipBit(const Napi::CallbackInfo& info) {

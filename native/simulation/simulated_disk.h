@@ -30,9 +30,11 @@ class SimulatedDisk final : public Napi::ObjectWrap<SimulatedDisk> {
   void FailSync(const Napi::CallbackInfo& info);
   // No call fails any more that was to fail.
   void Calm(const Napi::CallbackInfo& info);
-  // setFull(full, thin): files may not grow from now on, or may again. On a thin volume no write
-  // goes through while it is full, not even one into space that was allocated.
+  // Files may grow, or not.
   void SetFull(const Napi::CallbackInfo& info);
+  // The next write fails with ENOSPC, also one into space that was allocated: the volume under the
+  // file system is full.
+  void RefuseWrite(const Napi::CallbackInfo& info);
   // The bit at `position` modulo the bits of all segments is another for those who read it, until
   // the next restart or the same call again. Returns whether there was one.
   Napi::Value FlipBit(const Napi::CallbackInfo& info);

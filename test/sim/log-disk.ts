@@ -52,7 +52,7 @@ export class LogDisk implements Disk {
 
   set isFull(isFull: boolean) {
     this.#isFull = isFull
-    this.#machine.setFull(isFull, this.#isThin)
+    this.#machine.setFull(isFull)
   }
 
   get queuedWrites(): number {
@@ -90,6 +90,7 @@ export class LogDisk implements Disk {
   async step(): Promise<void> {
     this.#machine.advanceClock(stepMs)
     this.#timers.advance(stepMs)
+    if (this.#isFull && this.#isThin && this.queuedWrites > 0) this.#machine.refuseWrite()
     if (this.#rots) await this.#rot()
     if (this.queuedWrites === 0) this.#native?.pump()
     else if (integerBetween(this.#random, 1, 100) <= this.flushPercent) this.#flush()
@@ -102,7 +103,7 @@ export class LogDisk implements Disk {
     this.#machine.powerOffAfter(integerBetween(this.#random, 0, 12))
     for (let groups = integerBetween(this.#random, 0, 4); groups > 0; groups--) this.#native?.pump()
     this.#machine.restart()
-    this.#machine.setFull(this.#isFull, this.#isThin)
+    this.#machine.setFull(this.#isFull)
     this.#native = null
     this.#rots = false
   }
@@ -141,11 +142,12 @@ export class LogDisk implements Disk {
   /** A bit flips. When it is one that somebody reads, the log finds it; else it flips back, and another one does. */
   async #rot(): Promise<void> {
     this.#rots = false
-    for (let attempts = 0; attempts < 8 && !this.isBroken; attempts++) {
+    for (let attempts = 0; attempts < 8; attempts++) {
       const position = this.#random.nextUint32()
       if (!this.#machine.flipBit(position)) return
       await this.#log?.readAll()
-      if (!this.isBroken) this.#machine.flipBit(position)
+      if (this.isBroken) return
+      this.#machine.flipBit(position)
     }
   }
 }

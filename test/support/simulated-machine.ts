@@ -15,8 +15,10 @@ export interface SimulatedMachine {
   failSync(): void
   /** Nothing fails any more that was to fail. */
   calm(): void
-  /** Files may not grow from now on, or may again. On a thin volume no write goes through, not even into allocated space. */
-  setFull(isFull: boolean, isThin: boolean): void
+  /** Files may not grow from now on, or may again. */
+  setFull(isFull: boolean): void
+  /** The next write fails with ENOSPC, also one into allocated space, as on a volume that promised more than it has. */
+  refuseWrite(): void
   /** Those who read find one bit of the segments flipped, until the next restart or the same call again.
    *  @returns false when there is no segment. */
   flipBit(position: number): boolean
