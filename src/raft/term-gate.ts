@@ -73,7 +73,10 @@ function enterNewTerm(state: CoreState, message: Message): boolean {
     case 'install-snapshot':
       becomeFollower(state, message.term, message.from)
       return true
-    default:
+    case 'request-vote-response':
+    case 'append-entries-response':
+    case 'heartbeat-response':
+    case 'timeout-now':
       becomeFollower(state, message.term, noReplica)
       return true
   }

@@ -20,7 +20,8 @@ export interface ScriptEntry {
   readonly text: string
 }
 
-const messageNames: Readonly<Record<MessageKind, string>> = {
+/** The names that the scripts have for messages. */
+export const messageNames: Readonly<Record<MessageKind, string>> = {
   'pre-vote': 'MsgPreVote',
   'pre-vote-response': 'MsgPreVoteResp',
   'request-vote': 'MsgVote',
@@ -123,11 +124,15 @@ const snapshotPart = (message: Message): string =>
   message.kind === 'install-snapshot' ? `\n  Snapshot: ${describeSnapshot(message.snapshot)}` : ''
 
 /** One line per replica of a leader's status. */
-export function describeProgress(progress: ProgressStatus, inflightMessagesMax: number): string {
-  const { id, state, matchIndex, nextIndex, inflightMessages, pendingSnapshotIndex } = progress
+export const describeProgress = (progress: ProgressStatus, inflightMessagesMax: number): string =>
+  `${progress.id}: ${describeFlow(progress, inflightMessagesMax)}`
+
+/** How a leader sends to one replica. */
+export function describeFlow(progress: ProgressStatus, inflightMessagesMax: number): string {
+  const { state, matchIndex, nextIndex, inflightMessages, pendingSnapshotIndex } = progress
   const full = inflightMessages >= inflightMessagesMax ? '[full]' : ''
   return [
-    `${id}: ${progressNames[state]} match=${matchIndex} next=${nextIndex}`,
+    `${progressNames[state]} match=${matchIndex} next=${nextIndex}`,
     ...(progress.learner ? ['learner'] : []),
     ...(progress.paused ? ['paused'] : []),
     ...(pendingSnapshotIndex > 0 ? [`pendingSnap=${pendingSnapshotIndex}`] : []),

@@ -3,6 +3,7 @@ import { entryKinds } from '../../src/raft/entry-range.js'
 import { isVoterOf, memberIds } from '../../src/raft/membership.js'
 import { readSettings } from './add-nodes.js'
 import { describeEntry, describeProgress, roleNames } from './describe.js'
+import { Journal } from './journal.js'
 import { ScriptNode, scriptTicks } from './node.js'
 import { Payloads, readChange } from './payloads.js'
 import { argument, furtherCommands, type Directive } from './script.js'
@@ -21,7 +22,7 @@ export class Interaction {
   readonly #inflightMax = { messages: 256 }
   #parcels: Parcel[] = []
   #output: string[] = []
-  #silent = false
+  readonly #journal = new Journal()
 
   readonly #verbs: Readonly<Record<string, Verb>> = {
     'add-nodes': (directive) => this.#addNodes(directive),
@@ -51,27 +52,43 @@ export class Interaction {
   run(directive: Directive): string {
     const verb = this.#verbs[directive.verb]
     if (verb === undefined) throw new Error(`unknown command ${directive.verb}`)
+    const usual = this.#journal.level
+    this.#journal.setLevel(argument(directive, 'log-level')?.[0] ?? usual)
     this.#output = []
-    verb(directive)
-    for (const next of furtherCommands(directive, (name) => name in this.#verbs)) {
-      this.#verbs[next.verb]?.(next)
+    const error = this.#perform(verb, directive)
+    if (this.#journal.level === 'none') this.#output = []
+    if (error !== undefined) this.#output.push(error)
+    if (directive.verb !== 'log-level') this.#journal.setLevel(usual)
+    return this.#output.length === 0 ? 'ok' : this.#output.join('\n')
+  }
+
+  /** @returns what went wrong; the output holds what came before it. */
+  #perform(verb: Verb, directive: Directive): string | undefined {
+    try {
+      verb(directive)
+      for (const next of furtherCommands(directive, (name) => name in this.#verbs)) {
+        this.#printLog('')
+        this.#verbs[next.verb]?.(next)
+      }
+      return undefined
+    } catch (error) {
+      return error instanceof Error ? error.message : String(error)
+    } finally {
+      this.#printLog('')
     }
-    const level = argument(directive, 'log-level')?.[0]
-    const silent =
-      (level === undefined ? this.#silent : level === 'none') || this.#output.length === 0
-    return silent ? 'ok' : this.#output.join('\n')
   }
 
   #addNodes(directive: Directive): void {
     const settings = readSettings(directive)
     this.#inflightMax.messages = settings.limits.inflightMessagesMax ?? 256
     for (let count = Number(directive.args[0]?.key); count > 0; count--) {
-      this.#nodes.push(new ScriptNode(this.#nodes.length + 1, settings, this.#payloads))
+      const shared = { payloads: this.#payloads, journal: this.#journal }
+      this.#nodes.push(new ScriptNode(this.#nodes.length + 1, settings, shared))
     }
   }
 
   #setLogLevel(directive: Directive): void {
-    this.#silent = directive.args[0]?.key === 'none'
+    this.#journal.setLevel(directive.args[0]?.key ?? '')
   }
 
   #propose(directive: Directive): void {
@@ -86,7 +103,7 @@ export class Interaction {
   #proposeChange(directive: Directive): void {
     const change = readChange(directive)
     const node = this.#node(directive)
-    const result = node.core.proposeMembership(change.change, 1)
+    const result = node.core.proposeMembership(change)
     if (result.kind === 'accepted') {
       this.#payloads.putChange(result.term, result.firstIndex, change)
       node.noteProposal(result.lastIndex)
@@ -150,6 +167,7 @@ export class Interaction {
         answerOf === undefined || memberIds(core.status().configuration).includes(answerOf)
       if (knows) arrive(core)
       else this.#print('raft: cannot step as peer not found', indent)
+      this.#printLog(indent)
     }
     return parcels.length
   }
@@ -200,15 +218,18 @@ export class Interaction {
       this.#print(`no ${thread} work to perform`, indent)
       return
     }
+    this.#print(['Processing:', work.text].join('\n'), indent)
     work.perform()
+    this.#printLog(indent)
     const responses = work.responses.map(({ text }) => text)
-    this.#print(['Processing:', work.text, 'Responses:', ...responses].join('\n'), indent)
+    this.#print(['Responses:', ...responses].join('\n'), indent)
     this.#parcels.push(...work.responses)
   }
 
   #processReady(node: ScriptNode, indent: string): void {
     const { text, parcels } = node.processReady()
     this.#print(text, indent)
+    this.#printLog(indent)
     this.#parcels.push(...parcels)
   }
 
@@ -259,6 +280,11 @@ export class Interaction {
 
   #print(text: string, indent: string): void {
     this.#output.push(...text.split('\n').map((line) => indent + line))
+  }
+
+  /** What was logged since the last time. */
+  #printLog(indent: string): void {
+    this.#output.push(...this.#journal.take().map((line) => indent + line))
   }
 
   #selected(directive: Directive): readonly ScriptNode[] {

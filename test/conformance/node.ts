@@ -7,11 +7,12 @@ import {
   type ReplicaId,
 } from '../../src/base/ids.js'
 import type { Random } from '../../src/base/random.js'
-import { Core } from '../../src/raft/core.js'
 import type { CoreOptions, HardState, Ready, SnapshotDescription } from '../../src/raft/ready.js'
 import { entryKinds } from '../../src/raft/entry-range.js'
 import { describeReady, listEntries, type ScriptEntry } from './describe.js'
+import type { Journal } from './journal.js'
 import type { Payloads } from './payloads.js'
+import { ScriptCore } from './script-core.js'
 import {
   appendWork,
   applyWork,
@@ -49,7 +50,7 @@ class ScriptedRandom implements Random {
 /** One core of a script with its in-memory storage. */
 export class ScriptNode {
   readonly id: ReplicaId
-  readonly core: Core
+  readonly core: ScriptCore
   /** The entries in storage; the first follows the snapshot. */
   readonly stored: ScriptEntry[] = []
   readonly appendWork: StorageWork[] = []
@@ -61,13 +62,17 @@ export class ScriptNode {
   readonly #random = new ScriptedRandom()
   readonly #payloads: Payloads
 
-  constructor(id: number, settings: NodeSettings, payloads: Payloads) {
+  constructor(
+    id: number,
+    settings: NodeSettings,
+    shared: { readonly payloads: Payloads; readonly journal: Journal },
+  ) {
     const { voters, learners, index, asyncStorage, limits } = settings
     this.#asyncStorage = asyncStorage
     this.id = asReplica(id)
     this.#snapshotIndex = index
-    this.#payloads = payloads
-    this.core = new Core({
+    this.#payloads = shared.payloads
+    const options: CoreOptions = {
       id: this.id,
       voters: voters.map(asReplica),
       learners: learners.map(asReplica),
@@ -93,7 +98,8 @@ export class ScriptNode {
           byteLengths: new Uint32Array(0),
         },
       },
-    })
+    }
+    this.core = new ScriptCore(options, shared.journal)
     if (index > 0) this.core.noteSnapshot(this.#snapshotAt(index, 1))
   }
 
@@ -139,6 +145,8 @@ export class ScriptNode {
   }
 
   #doAtOnce(ready: Ready, entries: readonly ScriptEntry[]) {
+    const { hasUnstable } = this.core
+    const { term, lastTerm, lastIndex } = this.core.status()
     this.#store(ready, entries)
     const all = [...ready.messages, ...ready.messagesAfterPersist]
     const parcels = all
@@ -150,9 +158,10 @@ export class ScriptNode {
     const text = describeReady(ready, { entries, committed, messages, mustSync })
     if (ready.snapshot) this.core.acknowledgeApplied(ready.snapshot.index)
     this.#apply(committed)
-    if (ready.committed) this.#applied(ready.committed.lastIndex)
-    if (ready.acknowledgement) this.core.acknowledge(ready.acknowledgement)
     for (const message of all) if (message.to === this.id) this.core.step(message)
+    if (hasUnstable) this.core.noteStored(term, [lastTerm, lastIndex])
+    if (ready.acknowledgement) this.core.acknowledge(ready.acknowledgement)
+    if (ready.committed) this.#applied(ready.committed.lastIndex)
     return { text, parcels }
   }
 

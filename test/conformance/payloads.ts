@@ -66,3 +66,24 @@ export function describeChange({ change, v1 }: ScriptChange): string {
   if (isLeaveJoint(change)) return name
   return [name, ...change.changes.map(({ kind, id }) => `${letters[kind]}${id}`)].join(' ')
 }
+
+const transitionNames: Readonly<Record<MembershipTransition, string>> = {
+  auto: 'ConfChangeTransitionAuto',
+  'joint-implicit': 'ConfChangeTransitionJointImplicit',
+  'joint-explicit': 'ConfChangeTransitionJointExplicit',
+}
+
+const changeNames: Readonly<Record<ReplicaChange['kind'], string>> = {
+  'add-voter': 'ConfChangeAddNode',
+  'add-learner': 'ConfChangeAddLearnerNode',
+  remove: 'ConfChangeRemoveNode',
+  update: 'ConfChangeUpdateNode',
+}
+
+/** A change as the scripts' own core logs it. */
+export function describeChangeValue({ change, v1 }: ScriptChange): string {
+  const changes = change.changes.map(({ kind, id }) => `${changeNames[kind]} ${id}`)
+  if (v1) return `{${changes.join()} [] 0}`
+  const list = changes.map((text) => `{${text}}`).join(' ')
+  return `{${transitionNames[change.transition]} [${list}] []}`
+}

@@ -61,10 +61,10 @@ test('the drawing of a quorum ranks the known positions and marks the unknown', 
 test('the interaction environment shows a whole election of a single voter', (t) => {
   const environment = new Interaction()
   const outputs = parseScript(
-    'add-nodes 1 voters=(1) index=3\n----\n\ncampaign 1\n----\n\nstabilize\n----\n\n',
+    'log-level error\n----\n\nadd-nodes 1 voters=(1) index=3\n----\n\ncampaign 1\n----\n\nstabilize\n----\n\n',
   ).map((directive) => environment.run(directive))
 
-  t.deepEqual(outputs[2]?.split('\n'), [
+  t.deepEqual(outputs[3]?.split('\n'), [
     '> 1 handling Ready',
     '  Ready MustSync=true:',
     '  Lead:0 State:StateCandidate',
@@ -91,6 +91,7 @@ test('a command that is not known says so', (t) => {
 test('a change that is refused leaves an empty entry, and answers of strangers are named', (t) => {
   const environment = new Interaction()
   const run = (text: string): string => environment.run(only(`${text}\n----\n`))
+  run('log-level error')
   run('add-nodes 1 voters=(1) index=3')
   run('campaign 1')
   run('stabilize')

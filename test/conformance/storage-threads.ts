@@ -1,16 +1,16 @@
 import type { LogIndex, ReplicaId } from '../../src/base/ids.js'
-import type { Core } from '../../src/raft/core.js'
 import { entryKinds } from '../../src/raft/entry-range.js'
 import type { Message } from '../../src/raft/messages.js'
 import type { Ready } from '../../src/raft/ready.js'
 import { describeEntries, describeMessage, describeSnapshot, type ScriptEntry } from './describe.js'
 import type { Payloads } from './payloads.js'
+import type { ScriptCore } from './script-core.js'
 
 /** Something on its way to a node: a message, or what a storage thread answers. */
 export interface Parcel {
   readonly to: number
   readonly text: string
-  readonly arrive: (core: Core) => void
+  readonly arrive: (core: ScriptCore) => void
   /** Present for an answer of another replica: a node that does not know that replica refuses it. */
   readonly answerOf?: ReplicaId
 }
@@ -48,7 +48,7 @@ export const describeWork = ({ text, responses }: StorageWork): string =>
 
 /** What the append thread gets from a Ready; undefined when there is nothing to persist or to hold back. */
 export function appendWork(
-  core: Core,
+  core: ScriptCore,
   given: AsyncReady,
   store: () => void,
   payloads: Payloads,
@@ -95,7 +95,10 @@ export function applyWork(
 }
 
 /** A leader acknowledges its own batches to itself; the empty entry of its term is the first. */
-function ownAcknowledgements(core: Core, { ready, entries, ownBatches }: AsyncReady): Parcel[] {
+function ownAcknowledgements(
+  core: ScriptCore,
+  { ready, entries, ownBatches }: AsyncReady,
+): Parcel[] {
   const { id, term, role } = core.status()
   if (role !== 'leader') return []
   const noops = entries.filter((entry) => entry.kind === entryKinds.noop && entry.term === term)
@@ -107,16 +110,21 @@ function ownAcknowledgements(core: Core, { ready, entries, ownBatches }: AsyncRe
 }
 
 /** While entries are not known to be durable, every write vouches for the last of them. */
-function durabilityReport(core: Core, ready: Ready): Parcel[] {
+function durabilityReport(core: ScriptCore, ready: Ready): Parcel[] {
   const { id, term, durableIndex, lastIndex, lastTerm } = core.status()
   if (durableIndex === lastIndex) return []
   const text = `AppendThread->${id} MsgStorageAppendResp Term:${term} Log:${lastTerm}/${lastIndex}`
-  return [{ to: id, text, arrive: acknowledgeWith(ready) }]
+  const acknowledge = acknowledgeWith(ready)
+  const arrive = (receiver: ScriptCore): void => {
+    receiver.noteStored(term, [lastTerm, lastIndex])
+    acknowledge(receiver)
+  }
+  return [{ to: id, text, arrive }]
 }
 
 const acknowledgeWith =
   ({ acknowledgement }: Ready) =>
-  (core: Core): void => {
+  (core: ScriptCore): void => {
     // The scripts' own core ignores answers of earlier terms and waits for a later write to vouch for the entries.
     if (acknowledgement === undefined || acknowledgement.term < core.status().term) return
     core.acknowledge(acknowledgement)

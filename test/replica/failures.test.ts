@@ -1,8 +1,8 @@
 import test from 'ava'
 
 import { ClustorError } from '../../src/base/errors.js'
-import { answered, readTexts } from './attempts.js'
-import { SimulatedCluster, settle } from './simulated-cluster.js'
+import { answered, readTexts, stamp } from './attempts.js'
+import { SimulatedCluster, settle, type Attempt } from './simulated-cluster.js'
 
 const diskFull = new ClustorError('ERR_DISK_FULL', 'no space left')
 
@@ -144,5 +144,47 @@ test('W06: damage that a scrubber finds stops the replica with its code, idle or
   const attempt = cluster.propose(1, 'the others go on')
   await answered(cluster, attempt)
   t.is(attempt.error, undefined)
+  await cluster.closeAll()
+})
+
+test('L08: a leader that is stuck in a sync and replaced meanwhile expires no session, neither by time nor by what it was asked', async (t) => {
+  const cluster = new SimulatedCluster(24, 3, {}, { sessionsMax: 1 })
+  await cluster.elect(1)
+  const session = await cluster.openSession(1)
+  const before = cluster.propose(1, 'once', stamp(session, 1))
+  await answered(cluster, before)
+  const { log } = cluster.node(1)
+  log.flush = () => undefined
+  cluster.isolate(1)
+
+  // A second session would take the place of the first, if the entry that opens it were committed.
+  const usurper: Attempt = {}
+  cluster.replica(1).openSession(
+    {},
+    {
+      resolve: (result) => (usurper.result = result),
+      reject: (error) => (usurper.error = error),
+    },
+  )
+  await cluster.steps(1_000)
+  t.is(usurper.result, undefined)
+  const leader = cluster.leader() ?? 0
+  t.not(leader, 1)
+  const retry = cluster.propose(leader, 'once', stamp(session, 1))
+  const next = cluster.propose(leader, 'next', stamp(session, 2))
+  await answered(cluster, retry, next)
+  t.deepEqual(retry.result?.result, before.result?.result)
+  t.is(retry.result?.index, before.result?.index)
+  t.is(next.error, undefined)
+
+  Reflect.deleteProperty(log, 'flush')
+  cluster.heal()
+  await cluster.until('settled', () => cluster.isSettled())
+  const last = cluster.propose(cluster.leader() ?? 0, 'last', stamp(session, 3))
+  await answered(cluster, last)
+
+  t.is(last.error, undefined)
+  await cluster.until('settled', () => cluster.isSettled())
+  for (const { machine } of cluster.nodes) t.deepEqual(machine.texts, ['once', 'next', 'last'])
   await cluster.closeAll()
 })

@@ -55,10 +55,12 @@ export interface Weather {
   readonly flushPercent?: number
 }
 
-/** Who belongs to the partition at its beginning. */
+/** Who belongs to the partition at its beginning, and what it remembers. */
 export interface Members {
   readonly voters?: readonly number[]
   readonly learners?: readonly number[]
+  /** The option of that name; its default when absent. */
+  readonly sessionsMax?: number
 }
 
 interface Flight {
@@ -263,7 +265,7 @@ export class SimulatedCluster {
       log: node.log,
       machine: node.machine,
       random: new SeededRandom(this.#random.nextUint32()),
-      settings: resolveOptions([]),
+      settings: { ...resolveOptions([]), ...sessionSettings(this.#members) },
       ticks: {
         nowMs: () => this.#step * tickMs,
         start: (onTick) => {
@@ -318,6 +320,9 @@ export async function settle(): Promise<void> {
   await new Promise(setImmediate)
   await new Promise(setImmediate)
 }
+
+const sessionSettings = ({ sessionsMax }: Members): { readonly sessionsMax?: number } =>
+  sessionsMax === undefined ? {} : { sessionsMax }
 
 const changeKinds = { v: 'add-voter', l: 'add-learner', r: 'remove' } as const
 
