@@ -34,11 +34,13 @@ const rowsTable = (rows: readonly AppendRow[]): ReportTable => ({
     'batch',
     'appenders',
     'appends/s',
+    'MB/s',
     'p50 µs',
     'p99 µs',
     'main thread µs/append',
     'CPU µs/append',
     'flushes/s',
+    'space %',
   ],
   rows: rows.map((row) => [
     rowName(row),
@@ -46,11 +48,13 @@ const rowsTable = (rows: readonly AppendRow[]): ReportTable => ({
     String(row.batch),
     String(row.concurrency),
     figure(row.appendsPerSecond, 0),
+    figure((row.appendsPerSecond * row.payloadBytes) / 1e6, 1),
     figure(row.p50Us, 0),
     figure(row.p99Us, 0),
     figure(row.mainThreadCpuUsPerAppend, 2),
     figure(row.cpuUsPerAppend, 2),
     figure(row.syncsPerSecond, 0),
+    figure(row.spaceOverhead === null ? null : row.spaceOverhead * 100, 1),
   ]),
 })
 
@@ -60,7 +64,7 @@ const ratiosTable = (ratios: readonly AppendRatio[]): ReportTable => ({
   head: ['clustor', 'against', 'bytes', 'batch', 'appenders', 'figure', 'ratio'],
   rows: ratios.map((ratio) => [
     ratio.settings,
-    ratio.against,
+    `${ratio.against} ${ratio.againstSettings}`.trimEnd(),
     String(ratio.payloadBytes),
     String(ratio.batch),
     String(ratio.concurrency),

@@ -1,10 +1,12 @@
 import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { ClustorError } from '../../src/base/errors.js'
 import { describeMachine, type Machine } from '../cluster/machine.js'
 import { perSecond, rawLatenciesUs } from '../fsync/run.js'
 import { loadAppends, sharesOf, type AppendFigures } from './closed-loop.js'
 import { loadPeers, type PeerModules } from './peer-install.js'
 import {
+  oneFileLoops,
   ratiosOf,
   rawLoops,
   rowsOf,
@@ -30,6 +32,8 @@ export interface AppendBench {
   readonly rounds: number
   /** Measured time of each load, after a warm-up. */
   readonly seconds: number
+  /** Whether logs use segments again from the first append on, as in the long run (bench/append/steady-logs.ts). */
+  readonly primed: boolean
   /** Where the packages of peers stay between runs. */
   readonly peerCache: string
   readonly onProgress: (text: string) => void
@@ -42,6 +46,7 @@ export interface AppendReport {
   readonly machine: Machine
   readonly rounds: number
   readonly seconds: number
+  readonly primed: boolean
   readonly rows: readonly AppendRow[]
   readonly ratios: readonly AppendRatio[]
 }
@@ -68,6 +73,7 @@ export async function benchAppend(bench: AppendBench): Promise<AppendReport> {
       machine: describeMachine(directory),
       rounds: bench.rounds,
       seconds: bench.seconds,
+      primed: bench.primed,
       rows: rowsOf(samples),
       ratios: ratiosOf(samples),
     }
@@ -92,12 +98,10 @@ async function measureRound(
     )
   }
   for (const load of loadsOf(bench.matrix)) {
-    if (load.concurrency === 1) {
-      for (const name of inTurn(Object.keys(rawLoops) as RawName[])) {
-        announce(name, load)
-        const figures = await measureLoop(name, load, directory)
-        samples.push({ subject: { name }, load, round, figures })
-      }
+    for (const name of inTurn(loopsFor(load))) {
+      announce(name, load)
+      const figures = await measureLoop(name, load, directory)
+      if (figures !== null) samples.push({ subject: { name }, load, round, figures })
     }
     for (const subject of inTurn(subjectsOf(bench.matrix, load))) {
       announce(subject.name, load)
@@ -109,38 +113,58 @@ async function measureRound(
   return samples
 }
 
+/** Raw loops do one write after the other, so they stand beside a single appender. */
+const loopsFor = ({ concurrency }: AppendLoad): RawName[] =>
+  concurrency === 1 ? (Object.keys(rawLoops) as RawName[]) : []
+
+/** Null where the file system has no O_DIRECT. */
 async function measureLoop(
   name: RawName,
   { payloadBytes, batch }: AppendLoad,
   directory: string,
-): Promise<AppendFigures> {
-  const bytes = Math.max(1, payloadBytes * batch)
-  const operations = Math.max(10, Math.min(rawOperationsMax, Math.floor(rawBytesMax / bytes)))
-  const latencies = await rawLatenciesUs(directory, rawLoops[name], {
-    payloadBytes: bytes,
-    operations,
-  })
+): Promise<AppendFigures | null> {
+  const latencies = await loopLatenciesUs(name, payloadBytes * batch, directory)
+  if (latencies === null) return null
   const operationsPerSecond = perSecond(latencies)
   return {
     appendsPerSecond: operationsPerSecond * batch,
     latenciesUs: sharesOf(latencies),
     mainThreadCpuUsPerAppend: null,
     cpuUsPerAppend: null,
-    syncsPerSecond: operationsPerSecond * (name === 'raw-single' ? 1 : 2),
+    syncsPerSecond: operationsPerSecond * (oneFileLoops.includes(name) ? 1 : 2),
+    spaceOverhead: null,
   }
 }
+
+async function loopLatenciesUs(
+  name: RawName,
+  bytes: number,
+  directory: string,
+): Promise<number[] | null> {
+  const operations = Math.max(10, Math.min(rawOperationsMax, Math.floor(rawBytesMax / bytes)))
+  try {
+    return await rawLatenciesUs(directory, rawLoops[name], { payloadBytes: bytes, operations })
+  } catch (error) {
+    if (name === 'raw-direct' && isRefusal(error)) return null
+    throw error
+  }
+}
+
+const isRefusal = (error: unknown): boolean =>
+  error instanceof ClustorError && error.code === 'ERR_INVALID_ARGUMENT'
 
 async function measureSystem(
   subject: AppendSubject,
   load: AppendLoad,
   directory: string,
-  { seconds, signal }: AppendBench,
+  { seconds, primed, signal }: AppendBench,
   modules: PeerModules,
 ): Promise<AppendFigures> {
   const place = join(directory, 'system')
   await mkdir(place)
   try {
-    const system = await openAppendSystem(subject, place, load.concurrency, modules)
+    const time = { primed, signal }
+    const system = await openAppendSystem(subject, place, load.concurrency, modules, time)
     try {
       return await loadAppends(system, load, { seconds, directory, signal })
     } finally {

@@ -229,7 +229,7 @@ TEST(RawBench, MeasuresEveryMethod) {
   TemporaryDirectory directory;
   for (const RawBenchMethod method :
        {RawBenchMethod::kSinglePreallocated, RawBenchMethod::kSingleExtending,
-        RawBenchMethod::kTwoOrdered, RawBenchMethod::kTwoParallel}) {
+        RawBenchMethod::kTwoOrdered, RawBenchMethod::kTwoParallel, RawBenchMethod::kSingleDirect}) {
     RawBenchOptions options;
     options.directory = directory.path();
     options.method = method;

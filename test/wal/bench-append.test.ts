@@ -1,12 +1,18 @@
 import { readdirSync } from 'node:fs'
+import { join } from 'node:path'
 import test from 'ava'
 import { formatAppendReport } from '../../bench/append/format.js'
 import { formatAppendPage } from '../../bench/append/html.js'
 import { latencyShares, sharesOf } from '../../bench/append/closed-loop.js'
 import { GroupCommit } from '../../bench/append/group-commit.js'
+import { LogSystem } from '../../bench/append/log-system.js'
 import { ratiosOf, rowsOf, type AppendSample } from '../../bench/append/rows.js'
 import { benchAppend, type AppendReport } from '../../bench/append/run.js'
 import { subjectsOf, type AppendMatrix } from '../../bench/append/settings.js'
+import { PrefixTruncator, primeLog } from '../../bench/append/steady-logs.js'
+import { DurableLog } from '../../src/log.js'
+import { statsDirectory } from '../../src/wal/inspect.js'
+import { eventually } from '../support/eventually.js'
 import { temporaryDirectory } from '../support/temporary-directory.js'
 
 const matrix: AppendMatrix = {
@@ -18,11 +24,13 @@ const matrix: AppendMatrix = {
   aead: [false],
   trailers: [false],
   logs: [1],
+  blockAlignments: [4096],
   against: [],
 }
+const segmentHeaderBytes = 4096
 const quiet = { onProgress: () => undefined, signal: new AbortController().signal }
 const load = { payloadBytes: 256, concurrency: 1, batch: 1 }
-const clustor: AppendSample['subject'] = {
+const clustor = {
   name: 'clustor',
   options: {
     ledger: 'ordered',
@@ -30,9 +38,10 @@ const clustor: AppendSample['subject'] = {
     aead: true,
     trailers: false,
     logs: 1,
+    blockAlignmentBytes: 4096,
     blocking: false,
   },
-}
+} as const satisfies AppendSample['subject']
 
 function sample(
   subject: AppendSample['subject'],
@@ -46,6 +55,7 @@ function sample(
     mainThreadCpuUsPerAppend: 1,
     cpuUsPerAppend: 2,
     syncsPerSecond,
+    spaceOverhead: 0.25,
   }
   return { subject, load, round, figures }
 }
@@ -88,6 +98,35 @@ test('a ratio is the median of the pairs of a round, to the raw loop with the sa
     ],
   )
   t.is(ratios[0]?.settings, 'ordered strict, aead')
+})
+
+test('one setting more is compared with the same log without it, and large appends with one file', (t) => {
+  const plain = { ...clustor.options, aead: false }
+  const large = { ...load, payloadBytes: 256 * 1024 }
+  const samples = [
+    sample({ name: 'clustor', options: plain }, 0, 100),
+    sample({ name: 'clustor', options: { ...plain, ledger: 'inline' } }, 0, 80),
+    sample({ name: 'clustor', options: { ...plain, logs: 4 } }, 0, 200),
+    sample({ name: 'clustor', options: { ...plain, aead: true, trailers: true } }, 0, 300),
+    sample(clustor, 0, 125),
+    sample({ name: 'raw-single' }, 0, 90),
+    sample({ name: 'raw-direct' }, 0, 50),
+  ]
+  const ratiosUnder = (each: AppendSample['load']): unknown[] =>
+    ratiosOf(samples.map((one) => ({ ...one, load: each })))
+      .filter(({ figure }) => figure === 'appendsPerSecond')
+      .map(({ settings, against, againstSettings, ratio }) => [
+        settings,
+        `${against} ${againstSettings}`.trimEnd(),
+        +ratio.toFixed(3),
+      ])
+
+  t.deepEqual(ratiosUnder(load), [
+    ['ordered strict, 4 logs', 'clustor ordered strict', 0.5],
+    ['ordered strict, aead, trailers', 'clustor ordered strict, aead', 0.417],
+    ['ordered strict, aead', 'clustor ordered strict', 0.8],
+  ])
+  t.is(ratiosUnder(large).length, 3 + 5 * 2)
 })
 
 test('shares of a distribution are values of it', (t) => {
@@ -150,6 +189,7 @@ test('bench append gives rows of every system, and nothing of it stays', async (
     },
     rounds: 1,
     seconds: 0.1,
+    primed: false,
     peerCache: directory,
     ...quiet,
   })
@@ -158,6 +198,7 @@ test('bench append gives rows of every system, and nothing of it stays', async (
     report.rows.map(({ name, concurrency }) => `${name} ${concurrency}`),
     [
       'raw-single 1',
+      'raw-direct 1',
       'raw-ordered 1',
       'raw-parallel 1',
       'clustor 1',
@@ -174,6 +215,43 @@ test('bench append gives rows of every system, and nothing of it stays', async (
   t.deepEqual(readdirSync(directory), [])
 })
 
+test('a primed log that is kept short zeroes no segment any more', async (t) => {
+  const directory = temporaryDirectory(t)
+  const segmentBytes = 8 * 1024 * 1024
+  const { log } = await DurableLog.open({ directory, segmentBytes, ledger: 'inline' })
+  const batch = Array.from({ length: 7 }, () => new Uint8Array(1024 * 1024))
+
+  await primeLog(log, quiet.signal)
+  const primed = log.stats()
+  const truncator = new PrefixTruncator([log])
+  while (log.stats().rotations < primed.rotations + 6) {
+    await log.appendBatch(batch)
+    await eventually(() => log.stats().segmentCount <= 2)
+  }
+  await truncator.stop()
+  await log.close()
+
+  t.true(primed.recycledSegments >= 2)
+  t.is(log.stats().lateSpares, primed.lateSpares)
+  t.true(log.stats().recycledSegments >= primed.recycledSegments + 5)
+})
+
+test('the space of a row is that of the blocks in the files', async (t) => {
+  const directory = temporaryDirectory(t)
+  const time = { primed: false, signal: quiet.signal }
+  const options = { ...clustor.options, aead: false }
+  const system = await LogSystem.open(directory, options, time)
+
+  await system.append([new Uint8Array(256)], 0)
+  await system.append([new Uint8Array(5000)], 0)
+  const bytes = system.blockBytesWritten()
+  await system.close()
+
+  const { tailOffset } = await statsDirectory(join(directory, 'log-0'))
+  t.is(bytes, 4096 + 8192)
+  t.is(tailOffset, segmentHeaderBytes + bytes)
+})
+
 test('an aborted bench append removes its files and gives nothing', async (t) => {
   const directory = temporaryDirectory(t)
   const stop = new AbortController()
@@ -182,6 +260,7 @@ test('an aborted bench append removes its files and gives nothing', async (t) =>
     matrix,
     rounds: 1,
     seconds: 1000,
+    primed: true,
     peerCache: directory,
     onProgress: (text) => {
       if (text.includes('clustor')) setImmediate(() => stop.abort(new Error('stopped')))
@@ -208,6 +287,7 @@ function page(samples: readonly AppendSample[]): string {
     machine,
     rounds: 1,
     seconds: 1,
+    primed: true,
     rows: rowsOf(samples),
     ratios: ratiosOf(samples),
   }
