@@ -4,6 +4,12 @@ import { ClustorError } from '../../src/base/errors.js'
 import { describeMachine, type Machine } from '../cluster/machine.js'
 import { perSecond, rawLatenciesUs } from '../fsync/run.js'
 import { loadAppends, sharesOf, type AppendFigures } from './closed-loop.js'
+import {
+  eventLoopReport,
+  sampleEventLoop,
+  type EventLoopReport,
+  type EventLoopSample,
+} from './event-loop.js'
 import { loadPeers, type PeerModules } from './peer-install.js'
 import {
   oneFileLoops,
@@ -34,6 +40,8 @@ export interface AppendBench {
   readonly seconds: number
   /** Whether logs use segments again from the first append on, as in the long run (bench/append/steady-logs.ts). */
   readonly primed: boolean
+  /** Whether the delay of an appending event loop is measured as well; about five seconds more a round. */
+  readonly eventLoop: boolean
   /** Where the packages of peers stay between runs. */
   readonly peerCache: string
   readonly onProgress: (text: string) => void
@@ -49,6 +57,8 @@ export interface AppendReport {
   readonly primed: boolean
   readonly rows: readonly AppendRow[]
   readonly ratios: readonly AppendRatio[]
+  /** Null when it was not asked for. */
+  readonly eventLoop: EventLoopReport | null
 }
 
 /** Durable writes of a raw loop in a round; fewer when they are large. */
@@ -65,8 +75,10 @@ export async function benchAppend(bench: AppendBench): Promise<AppendReport> {
   const directory = await mkdtemp(join(bench.directory, 'clustor-bench-'))
   try {
     const samples: AppendSample[] = []
+    const loops: EventLoopSample[] = []
     for (let round = 0; round < bench.rounds; round++) {
       samples.push(...(await measureRound(round, directory, bench, modules)))
+      if (bench.eventLoop) loops.push(await measureEventLoop(round, directory, bench))
     }
     return {
       benchmark: 'append',
@@ -76,6 +88,7 @@ export async function benchAppend(bench: AppendBench): Promise<AppendReport> {
       primed: bench.primed,
       rows: rowsOf(samples),
       ratios: ratiosOf(samples),
+      eventLoop: loops.length === 0 ? null : eventLoopReport(loops),
     }
   } finally {
     await rm(directory, { recursive: true, force: true })
@@ -111,6 +124,16 @@ async function measureRound(
   }
   bench.signal.throwIfAborted()
   return samples
+}
+
+async function measureEventLoop(
+  round: number,
+  directory: string,
+  { matrix, rounds, seconds, onProgress, signal }: AppendBench,
+): Promise<EventLoopSample> {
+  const [ledger = 'ordered'] = matrix.ledgers
+  onProgress(`round ${round + 1} of ${rounds}: the event loop, ledger ${ledger}`)
+  return await sampleEventLoop(directory, { ledger, seconds, signal })
 }
 
 /** Raw loops do one write after the other, so they stand beside a single appender. */

@@ -4,6 +4,11 @@ import test from 'ava'
 import { formatAppendReport } from '../../bench/append/format.js'
 import { formatAppendPage } from '../../bench/append/html.js'
 import { latencyShares, sharesOf } from '../../bench/append/closed-loop.js'
+import {
+  eventLoopReport,
+  type EventLoopSample,
+  type LoopLoad,
+} from '../../bench/append/event-loop.js'
 import { GroupCommit } from '../../bench/append/group-commit.js'
 import { LogSystem } from '../../bench/append/log-system.js'
 import { ratiosOf, rowsOf, type AppendSample } from '../../bench/append/rows.js'
@@ -190,6 +195,7 @@ test('bench append gives rows of every system, and nothing of it stays', async (
     rounds: 1,
     seconds: 0.1,
     primed: false,
+    eventLoop: true,
     peerCache: directory,
     ...quiet,
   })
@@ -212,6 +218,10 @@ test('bench append gives rows of every system, and nothing of it stays', async (
   t.true(report.rows.every(({ appendsPerSecond, p50Us }) => appendsPerSecond > 0 && p50Us > 0))
   t.true(report.rows.every(({ p50Us, p99Us }) => p99Us >= p50Us))
   t.true(report.ratios.every(({ ratio }) => ratio > 0))
+  const { idle, loaded, stalled } = report.eventLoop ?? t.fail()
+  t.true(idle.p50Ms >= 1 && loaded.bytesPerSecond > 0)
+  // A loop that waited for a sync would be late by two seconds.
+  t.true(stalled.maxMs < 1900)
   t.deepEqual(readdirSync(directory), [])
 })
 
@@ -261,6 +271,7 @@ test('an aborted bench append removes its files and gives nothing', async (t) =>
     rounds: 1,
     seconds: 1000,
     primed: true,
+    eventLoop: false,
     peerCache: directory,
     onProgress: (text) => {
       if (text.includes('clustor')) setImmediate(() => stop.abort(new Error('stopped')))
@@ -281,6 +292,19 @@ const machine = {
   device: '/dev/vda',
 }
 
+/** An event loop whose p99 is this much later under appends, and twice as much while the disk hangs. */
+function loopSample(lateMs: number): EventLoopSample {
+  const delay = (p99Ms: number): LoopLoad => ({ p50Ms: 1, p99Ms, maxMs: 20, bytesPerSecond: 1e8 })
+  return { idle: delay(2), loaded: delay(2 + lateMs), stalled: delay(2 + 2 * lateMs) }
+}
+
+test('the delay of an event loop is the median over the rounds of what is above idle', (t) => {
+  const report = eventLoopReport([loopSample(4), loopSample(2), loopSample(9)])
+
+  t.like(report, { loadedAboveIdleMs: 4, stalledAboveIdleMs: 8 })
+  t.is(report.loaded.p99Ms, 6)
+})
+
 function page(samples: readonly AppendSample[]): string {
   const report: AppendReport = {
     benchmark: 'append',
@@ -290,6 +314,7 @@ function page(samples: readonly AppendSample[]): string {
     primed: true,
     rows: rowsOf(samples),
     ratios: ratiosOf(samples),
+    eventLoop: eventLoopReport([loopSample(4), loopSample(2), loopSample(9)]),
   }
   refuseRaggedTables(report)
   return formatAppendPage(report)

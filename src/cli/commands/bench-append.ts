@@ -34,6 +34,7 @@ interface AppendFlags {
   readonly rounds: number
   readonly seconds: number
   readonly prime: boolean
+  readonly eventLoop?: true
   readonly dir: string
   readonly html?: string
   readonly json?: true
@@ -50,6 +51,7 @@ export function addBenchAppend(bench: Command, context: CommandContext): void {
     .option('--rounds <count>', 'rounds; medians are over them', readPositive, 3)
     .option('--seconds <count>', 'measured seconds of a load', readPositive, 1)
     .option('--no-prime', 'logs begin without segments to use again, and make zeros')
+    .option('--event-loop', 'measure the delay of an appending event loop, too')
     .option('--dir <directory>', 'whose disk is measured; what is made there is removed', tmpdir())
     .option('--html <file>', 'write the report as a page, too', readPagePath)
     .option('--json', 'print JSON')
@@ -107,6 +109,7 @@ async function runBenchAppend(flags: AppendFlags, context: CommandContext): Prom
     rounds: flags.rounds,
     seconds: flags.seconds,
     primed: flags.prime,
+    eventLoop: flags.eventLoop === true,
     peerCache: defaultPeerCache(context.environment),
     onProgress: (text) => {
       context.output.note(text)
