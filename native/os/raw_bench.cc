@@ -11,6 +11,7 @@
 
 #include "base/mutex.h"
 #include "os/env.h"
+#include "os/prompt_wakeups.h"
 #include "os/thread.h"
 
 namespace clustor {
@@ -127,6 +128,7 @@ class Partner {
 
  private:
   static void* Main(void* self) {
+    const PromptWakeups prompt;
     static_cast<Partner*>(self)->Run();
     return nullptr;
   }
@@ -264,6 +266,8 @@ class RawBench {
 
 StatusOr<std::vector<uint64_t>> RunRawBench(const RawBenchOptions& options) {
   RETURN_IF_ERROR(CheckOptions(options));
+  // What the log does on its threads; this one is of a pool.
+  const PromptWakeups prompt;
   return RawBench(options).Run();
 }
 

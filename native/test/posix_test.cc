@@ -13,6 +13,7 @@
 #include "base/mutex.h"
 #include "check.h"
 #include "log_fixture.h"
+#include "os/prompt_wakeups.h"
 #include "os/raw_bench.h"
 #include "os/thread.h"
 #include "temporary_directory.h"
@@ -223,6 +224,16 @@ TEST(PosixLog, FastLedgerSettingsCompleteConfirmAndReopen) {
     CHECK_EQ((*again)->recovery().entries.last_index, 50u);
     CHECK_EQ((*again)->recovery().proven_block, 50u);
   }
+}
+
+TEST(PromptWakeups, ShortenTheSliceOfAThreadAndGiveItBack) {
+  const uint64_t before = SliceNs();
+  {
+    const PromptWakeups prompt;
+    // Older kernels have no slices to choose.
+    CHECK_EQ(SliceNs(), std::min<uint64_t>(before, 100'000));
+  }
+  CHECK_EQ(SliceNs(), before);
 }
 
 TEST(RawBench, MeasuresEveryMethod) {
