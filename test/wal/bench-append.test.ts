@@ -339,6 +339,23 @@ test('the page is well-formed, needs nothing from elsewhere and escapes what it 
   t.is(html.match(/<figure>/g)?.length, 3)
 })
 
+test('sections are named by bytes and batch, and a curve of one point is a dot in the legend', (t) => {
+  const large = { payloadBytes: 1024 * 1024, concurrency: 1, batch: 4 }
+  const html = page([
+    sample(clustor, 0, 100),
+    { ...sample(clustor, 0, 900), load: large },
+    { ...sample(clustor, 0, 300), load: { ...load, concurrency: 16 } },
+  ])
+
+  t.deepEqual(
+    [...html.matchAll(/<h2>(.*?)<\/h2>/g)].map(([, title]) => title),
+    ['256 B, one entry an append', '1 MiB, batches of 4'],
+  )
+  const [small = '', big = ''] = html.split('<section>').slice(1)
+  t.regex(small, /Appends per second.*?aria-hidden="true"><line/s)
+  t.regex(big, /Appends per second.*?aria-hidden="true"><circle/s)
+})
+
 test('a page without rows or without flushes is well-formed, too', (t) => {
   t.deepEqual(unclosedElements(page([])), [])
   const html = page([sample({ name: 'fs-promises' }, 0, 90)])
