@@ -84,7 +84,7 @@ function payloadsOf({ payloadBytes, batch }: AppendLoad, seed: number): Uint8Arr
 class Meter {
   readonly #latencies = new Float64Array(latenciesMax)
   readonly #beginMs: number
-  readonly #endMs: number
+  readonly #durationMs: number
   readonly #counters: () => Counters
   readonly #signal: AbortSignal
   #count = 0
@@ -96,7 +96,7 @@ class Meter {
 
   constructor(durationMs: number, counters: () => Counters, signal: AbortSignal) {
     this.#beginMs = performance.now() + durationMs / 5
-    this.#endMs = this.#beginMs + durationMs
+    this.#durationMs = durationMs
     this.#counters = counters
     this.#signal = signal
   }
@@ -107,8 +107,8 @@ class Meter {
     await new Promise(setImmediate)
   }
 
-  /** Takes note of one append; true when the time is over. The first append after the time still counts, so that even
-   *  a disk that takes longer gives a figure. */
+  /** Takes note of one append; true when the time is over. It runs from the first append that ends after the warm-up to
+   *  the first that ends after the time: whole groups, and a figure even when one takes longer than the time. */
   isDone(startMs: number, endMs: number): boolean {
     if (this.#signal.aborted || this.#after !== null) return true
     if (endMs < this.#beginMs) return false
@@ -119,7 +119,7 @@ class Meter {
     }
     this.#latencies[this.#count % latenciesMax] = (endMs - startMs) * 1e3
     this.#count += 1
-    if (endMs < this.#endMs) return false
+    if (endMs < this.#startedMs + this.#durationMs) return false
     this.#after = this.#counters()
     this.#finishedMs = endMs
     return true

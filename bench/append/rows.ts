@@ -68,7 +68,7 @@ export function rowsOf(samples: readonly AppendSample[]): AppendRow[] {
 }
 
 /** The ratios of clustor: p50 to the raw loop that makes the same syncs; appends a second to the other systems, to itself
- *  with one setting less, and of large appends to the raw loops of one file. */
+ *  with one setting less, and of large appends, by any number of appenders, to the raw loops of one file. */
 export function ratiosOf(samples: readonly AppendSample[]): AppendRatio[] {
   const groups = [...groupsOf(samples).values()]
   return groups.flatMap((own) => {
@@ -186,18 +186,29 @@ function comparedFigures(
   load: AppendLoad,
   other: AppendSample,
 ): AppendRatio['figure'][] {
-  if (JSON.stringify(load) !== JSON.stringify(other.load)) return []
   const { subject } = other
+  if (isSequential(subject, load, other.load)) {
+    const isMatching = subject.name === matchingLoop[options.ledger] && load.concurrency === 1
+    return isMatching ? ['p50Us', 'appendsPerSecond'] : ['appendsPerSecond']
+  }
+  if (JSON.stringify(load) !== JSON.stringify(other.load)) return []
   if (subject.name === 'clustor') {
     return isOneSettingMore(options, subject.options) ? ['appendsPerSecond'] : []
   }
   if (!(subject.name in rawLoops)) return ['appendsPerSecond']
-  const isLarge = load.payloadBytes * load.batch >= largeAppendBytes
-  return [
-    ...(subject.name === matchingLoop[options.ledger] ? ['p50Us' as const] : []),
-    ...(isLarge && oneFileLoops.includes(subject.name) ? ['appendsPerSecond' as const] : []),
-  ]
+  return subject.name === matchingLoop[options.ledger] ? ['p50Us'] : []
 }
+
+/** Whether another row is what one file takes of large writes, one after the other. No number of appenders gets more. */
+const isSequential = (
+  other: RowSubject,
+  load: AppendLoad,
+  { payloadBytes, batch }: AppendLoad,
+): boolean =>
+  oneFileLoops.includes(other.name) &&
+  payloadBytes * batch >= largeAppendBytes &&
+  payloadBytes === load.payloadBytes &&
+  batch === load.batch
 
 /** Whether a log differs from another in just one thing that costs: encryption, seals, or that it is one of several. */
 function isOneSettingMore(options: AppendLogOptions, base: AppendLogOptions): boolean {

@@ -132,6 +132,15 @@ test('one setting more is compared with the same log without it, and large appen
     ['ordered strict, aead', 'clustor ordered strict', 0.8],
   ])
   t.is(ratiosUnder(large).length, 3 + 5 * 2)
+  const several = { ...large, concurrency: 4 }
+  const besideOne = ratiosOf([
+    { ...sample(clustor, 0, 60), load: several },
+    { ...sample({ name: 'raw-direct' }, 0, 30), load: large },
+  ])
+  t.deepEqual(
+    besideOne.map(({ concurrency, against, ratio }) => [concurrency, against, ratio]),
+    [[4, 'raw-direct', 0.5]],
+  )
 })
 
 test('shares of a distribution are values of it', (t) => {
