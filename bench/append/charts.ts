@@ -160,9 +160,14 @@ function curveMark(
   )
 }
 
-const legendItem = ({ name, position }: Curve & { readonly position: number }): string =>
-  '<li><svg viewBox="0 0 28 10" aria-hidden="true">' +
-  `<line class="curve" ${strokeOf(position)} x1="0" x2="28" y1="5" y2="5"/></svg>${escapeHtml(name)}</li>`
+/** Shows what the chart shows: a line, or the dot of a curve with one point. */
+function legendItem({ name, points, position }: Curve & { readonly position: number }): string {
+  const mark =
+    points.length === 1
+      ? `<circle cx="14" cy="5" r="3" style="fill:${inkOf(position)}"/>`
+      : `<line class="curve" ${strokeOf(position)} x1="0" x2="28" y1="5" y2="5"/>`
+  return `<li><svg viewBox="0 0 28 10" aria-hidden="true">${mark}</svg>${escapeHtml(name)}</li>`
+}
 
 const inkOf = (position: number): string => `var(--ink-${position % inkCount})`
 

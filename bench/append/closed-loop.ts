@@ -19,6 +19,8 @@ export interface AppendFigures {
   readonly mainThreadCpuUsPerAppend: number | null
   readonly cpuUsPerAppend: number | null
   readonly syncsPerSecond: number | null
+  /** Bytes of the disk beyond those of the payloads, as a share of these. */
+  readonly spaceOverhead: number | null
 }
 
 /** The distribution at `latencyShares`. */
@@ -32,13 +34,14 @@ export async function loadAppends(
   load: AppendLoad,
   { seconds, directory, signal }: LoadTime,
 ): Promise<AppendFigures> {
-  const meter = new Meter(seconds * 1e3, directory, signal)
+  const counters = (): Counters => countersNow(system, directory)
+  const meter = new Meter(seconds * 1e3, counters, signal)
   await Promise.all(
     Array.from({ length: load.concurrency }, (_, appender) =>
       appendUntilDone(system, payloadsOf(load, appender), appender, meter),
     ),
   )
-  return meter.figures(load.batch)
+  return meter.figures(load)
 }
 
 export interface LoadTime {
@@ -81,8 +84,8 @@ function payloadsOf({ payloadBytes, batch }: AppendLoad, seed: number): Uint8Arr
 class Meter {
   readonly #latencies = new Float64Array(latenciesMax)
   readonly #beginMs: number
-  readonly #endMs: number
-  readonly #directory: string
+  readonly #durationMs: number
+  readonly #counters: () => Counters
   readonly #signal: AbortSignal
   #count = 0
   #startedMs = 0
@@ -91,10 +94,10 @@ class Meter {
   #after: Counters | null = null
   turnMs = performance.now()
 
-  constructor(durationMs: number, directory: string, signal: AbortSignal) {
+  constructor(durationMs: number, counters: () => Counters, signal: AbortSignal) {
     this.#beginMs = performance.now() + durationMs / 5
-    this.#endMs = this.#beginMs + durationMs
-    this.#directory = directory
+    this.#durationMs = durationMs
+    this.#counters = counters
     this.#signal = signal
   }
 
@@ -104,25 +107,25 @@ class Meter {
     await new Promise(setImmediate)
   }
 
-  /** Takes note of one append; true when the time is over. The first append after the time still counts, so that even
-   *  a disk that takes longer gives a figure. */
+  /** Takes note of one append; true when the time is over. It runs from the first append that ends after the warm-up to
+   *  the first that ends after the time: whole groups, and a figure even when one takes longer than the time. */
   isDone(startMs: number, endMs: number): boolean {
     if (this.#signal.aborted || this.#after !== null) return true
     if (endMs < this.#beginMs) return false
     if (this.#before === null) {
-      this.#before = countersNow(this.#directory)
+      this.#before = this.#counters()
       this.#startedMs = endMs
       return false
     }
     this.#latencies[this.#count % latenciesMax] = (endMs - startMs) * 1e3
     this.#count += 1
-    if (endMs < this.#endMs) return false
-    this.#after = countersNow(this.#directory)
+    if (endMs < this.#startedMs + this.#durationMs) return false
+    this.#after = this.#counters()
     this.#finishedMs = endMs
     return true
   }
 
-  figures(batch: number): AppendFigures {
+  figures({ batch, payloadBytes }: AppendLoad): AppendFigures {
     const sorted = this.#latencies.subarray(0, Math.min(this.#count, latenciesMax)).sort()
     const seconds = (this.#finishedMs - this.#startedMs) / 1e3
     const appends = this.#count * batch
@@ -134,12 +137,15 @@ class Meter {
     const perAppend = (cpuUs: number | null): number | null =>
       cpuUs === null || appends === 0 ? null : cpuUs / appends
     const flushes = spent('flushes')
+    const blockBytes = spent('blockBytes')
     return {
       appendsPerSecond: appends / seconds,
       latenciesUs: sharesOf(sorted),
       mainThreadCpuUsPerAppend: perAppend(spent('mainThreadUs')),
       cpuUsPerAppend: perAppend(spent('processUs')),
       syncsPerSecond: flushes === null ? null : flushes / seconds,
+      spaceOverhead:
+        blockBytes === null || appends === 0 ? null : blockBytes / (appends * payloadBytes) - 1,
     }
   }
 }
@@ -148,13 +154,15 @@ interface Counters {
   readonly mainThreadUs: number | null
   readonly processUs: number | null
   readonly flushes: number | null
+  readonly blockBytes: number | null
 }
 
-function countersNow(directory: string): Counters {
-  const { user, system } = process.cpuUsage()
+function countersNow(system: AppendSystem, directory: string): Counters {
+  const cpu = process.cpuUsage()
   return {
     mainThreadUs: mainThreadCpuUs(),
-    processUs: user + system,
+    processUs: cpu.user + cpu.system,
     flushes: deviceFlushes(directory),
+    blockBytes: system.blockBytesWritten?.() ?? null,
   }
 }

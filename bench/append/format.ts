@@ -1,5 +1,6 @@
 import type { ReportTable } from '../cluster/format.js'
 import { formatMachine } from '../cluster/machine.js'
+import type { EventLoopReport, LoopDelay } from './event-loop.js'
 import { settingsOf, type AppendRatio, type AppendRow } from './rows.js'
 import type { AppendReport } from './run.js'
 
@@ -19,7 +20,12 @@ export function formatAppendReport(report: AppendReport): FormattedAppendReport 
       ? ['The data directory is on tmpfs, where a sync costs nothing: choose another with --dir.']
       : []),
   ]
-  return { notes, tables: [rowsTable(report.rows), ratiosTable(report.ratios)] }
+  const tables = [
+    rowsTable(report.rows),
+    ratiosTable(report.ratios),
+    ...(report.eventLoop === null ? [] : [eventLoopTable(report.eventLoop)]),
+  ]
+  return { notes, tables }
 }
 
 /** One name for a row, as tables and legends show it. */
@@ -34,11 +40,13 @@ const rowsTable = (rows: readonly AppendRow[]): ReportTable => ({
     'batch',
     'appenders',
     'appends/s',
+    'MB/s',
     'p50 µs',
     'p99 µs',
     'main thread µs/append',
     'CPU µs/append',
     'flushes/s',
+    'space %',
   ],
   rows: rows.map((row) => [
     rowName(row),
@@ -46,11 +54,13 @@ const rowsTable = (rows: readonly AppendRow[]): ReportTable => ({
     String(row.batch),
     String(row.concurrency),
     figure(row.appendsPerSecond, 0),
+    figure((row.appendsPerSecond * row.payloadBytes) / 1e6, 1),
     figure(row.p50Us, 0),
     figure(row.p99Us, 0),
     figure(row.mainThreadCpuUsPerAppend, 2),
     figure(row.cpuUsPerAppend, 2),
     figure(row.syncsPerSecond, 0),
+    figure(row.spaceOverhead === null ? null : row.spaceOverhead * 100, 1),
   ]),
 })
 
@@ -60,7 +70,7 @@ const ratiosTable = (ratios: readonly AppendRatio[]): ReportTable => ({
   head: ['clustor', 'against', 'bytes', 'batch', 'appenders', 'figure', 'ratio'],
   rows: ratios.map((ratio) => [
     ratio.settings,
-    ratio.against,
+    `${ratio.against} ${ratio.againstSettings}`.trimEnd(),
     String(ratio.payloadBytes),
     String(ratio.batch),
     String(ratio.concurrency),
@@ -68,6 +78,33 @@ const ratiosTable = (ratios: readonly AppendRatio[]): ReportTable => ({
     `${ratio.ratio.toFixed(2)} ×`,
   ]),
 })
+
+function eventLoopTable(report: EventLoopReport): ReportTable {
+  const { idle, loaded, stalled, payloadBytes, bytesPerSecond, stallSeconds } = report
+  const cells = (name: string, delay: LoopDelay, aboveIdleMs: number | null): string[] => [
+    name,
+    figure(delay.p50Ms, 2),
+    figure(delay.p99Ms, 2),
+    figure(delay.maxMs, 1),
+    figure(aboveIdleMs, 2),
+  ]
+  const rate = `${figure(bytesPerSecond / 1e6, 0)} MB/s of ${payloadBytes} B`
+  return {
+    title: 'turns of the event loop that appends, ms between two looks one millisecond apart',
+    head: ['meanwhile', 'p50', 'p99', 'longest', 'p99 above idle', 'MB/s durable'],
+    rows: [
+      [...cells('idle', idle, null), figure(null, 0)],
+      [
+        ...cells(`appends, ${rate}`, loaded, report.loadedAboveIdleMs),
+        figure(loaded.bytesPerSecond / 1e6, 1),
+      ],
+      [
+        ...cells(`the same, syncs hang for ${stallSeconds} s`, stalled, report.stalledAboveIdleMs),
+        figure(stalled.bytesPerSecond / 1e6, 1),
+      ],
+    ],
+  }
+}
 
 const figure = (value: number | null, digits: number): string =>
   value === null ? '–' : value.toFixed(digits)

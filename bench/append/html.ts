@@ -34,10 +34,17 @@ export function formatAppendPage(report: AppendReport): string {
 function groupsOf(rows: readonly AppendRow[]): Map<string, AppendRow[]> {
   const groups = new Map<string, AppendRow[]>()
   for (const row of rows) {
-    const title = `${row.payloadBytes} B, ${row.batch === 1 ? 'one entry an append' : `batches of ${row.batch}`}`
+    const title = `${bytesText(row.payloadBytes)}, ${row.batch === 1 ? 'one entry an append' : `batches of ${row.batch}`}`
     groups.set(title, [...(groups.get(title) ?? []), row])
   }
   return groups
+}
+
+/** `256 B`, `4 KiB`, `1 MiB`. */
+function bytesText(bytes: number): string {
+  if (bytes >= 2 ** 20 && bytes % 2 ** 20 === 0) return `${bytes / 2 ** 20} MiB`
+  if (bytes >= 2 ** 10 && bytes % 2 ** 10 === 0) return `${bytes / 2 ** 10} KiB`
+  return `${bytes} B`
 }
 
 function sectionOf(title: string, rows: readonly AppendRow[]): string[] {

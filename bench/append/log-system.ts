@@ -2,31 +2,52 @@ import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { DurableLog, KeyRing } from '../../src/log.js'
 import type { AppendLogOptions, AppendSystem } from './settings.js'
+import { PrefixTruncator, primeLog } from './steady-logs.js'
 
-/** One `DurableLog` or several, each with a directory of its own. */
+/** More logs than this are not primed: each hardly reaches its second segment, and priming takes 128 MiB a log. */
+const primedLogsMax = 8
+
+/** How systems are opened. */
+export interface OpenTime {
+  /** Whether logs are brought to the state of one that has run for a while. */
+  readonly primed: boolean
+  /** Ends priming early. */
+  readonly signal: AbortSignal
+}
+
+/** One `DurableLog` or several, each with a directory of its own, kept short. */
 export class LogSystem implements AppendSystem {
-  readonly #logs: DurableLog[] = []
+  readonly #logs: readonly DurableLog[]
+  readonly #truncator: PrefixTruncator
   readonly #blocking: boolean
 
-  private constructor(blocking: boolean) {
+  private constructor(logs: readonly DurableLog[], blocking: boolean) {
+    this.#logs = logs
+    this.#truncator = new PrefixTruncator(logs)
     this.#blocking = blocking
   }
 
   /** Opens the logs; those that are open are closed when one fails. */
-  static async open(directory: string, options: AppendLogOptions): Promise<LogSystem> {
-    const system = new LogSystem(options.blocking)
-    const { ledger, durability, logs } = options
+  static async open(
+    directory: string,
+    options: AppendLogOptions,
+    { primed, signal }: OpenTime,
+  ): Promise<LogSystem> {
+    const logs: DurableLog[] = []
     using keys = keysFor(options)
+    const { ledger, durability, blockAlignmentBytes } = options
     try {
-      for (let log = 0; log < logs; log++) {
+      for (let log = 0; log < options.logs; log++) {
         const place = join(directory, `log-${log}`)
-        system.#logs.push(
-          (await DurableLog.open({ directory: place, ledger, durability, keys })).log,
-        )
+        const opening = { directory: place, ledger, durability, blockAlignmentBytes, keys }
+        logs.push((await DurableLog.open(opening)).log)
       }
-      return system
+      if (primed && logs.length <= primedLogsMax) {
+        await Promise.all(logs.map((log) => primeLog(log, signal)))
+      }
+      return new LogSystem(logs, options.blocking)
     } catch (error) {
-      await system.close()
+      await closeAll(logs)
       throw error
     }
   }
@@ -38,10 +59,21 @@ export class LogSystem implements AppendSystem {
     return this.#blocking ? Promise.resolve(log.appendSync(only)) : log.append(only)
   }
 
+  blockBytesWritten(): number {
+    return this.#logs.reduce((sum, log) => sum + log.stats().bytesWritten, 0)
+  }
+
   async close(): Promise<void> {
-    await Promise.all(this.#logs.map((log) => log.close()))
+    try {
+      await this.#truncator.stop()
+    } finally {
+      await closeAll(this.#logs)
+    }
   }
 }
+
+const closeAll = (logs: readonly DurableLog[]): Promise<unknown> =>
+  Promise.all(logs.map((log) => log.close()))
 
 /** Keys of the moment for what is switched on; undefined when nothing is. */
 function keysFor({ aead, trailers }: AppendLogOptions): KeyRing | undefined {

@@ -1,3 +1,4 @@
+import { optionTable } from '../../src/config/options.js'
 import { median } from '../cluster/statistics.js'
 import { latencyShares, type AppendFigures } from './closed-loop.js'
 import type { AppendLoad, AppendLogOptions, AppendSubject } from './settings.js'
@@ -5,11 +6,14 @@ import type { AppendLoad, AppendLogOptions, AppendSubject } from './settings.js'
 /** The raw loops, under the names that rows have. */
 export const rawLoops = {
   'raw-single': 'single-preallocated',
+  'raw-direct': 'single-direct',
   'raw-ordered': 'two-ordered',
   'raw-parallel': 'two-parallel',
 } as const
 
 export type RawName = keyof typeof rawLoops
+
+export const oneFileLoops: readonly RowSubject['name'][] = ['raw-single', 'raw-direct']
 
 /** What was measured: a raw loop, clustor under some settings, or a yardstick. */
 export type RowSubject = AppendSubject | { readonly name: RawName }
@@ -30,6 +34,7 @@ export interface AppendRow extends AppendLoad {
   readonly aead: boolean | null
   readonly trailers: boolean | null
   readonly logs: number | null
+  readonly blockAlignmentBytes: number | null
   /** Whether appends block their thread (`appendSync`). */
   readonly blocking: boolean | null
   readonly appendsPerSecond: number
@@ -40,6 +45,8 @@ export interface AppendRow extends AppendLoad {
   readonly cpuUsPerAppend: number | null
   /** Flushes of the device for a system, system calls for a raw loop. */
   readonly syncsPerSecond: number | null
+  /** Bytes of the disk beyond those of the payloads, as a share of these: frames, blocks and padding. */
+  readonly spaceOverhead: number | null
   readonly latencies: readonly { readonly share: number; readonly us: number }[]
 }
 
@@ -48,6 +55,8 @@ export interface AppendRatio extends AppendLoad {
   /** Settings of clustor, as `settingsOf` writes them. */
   readonly settings: string
   readonly against: RowSubject['name']
+  /** Settings of that row when it is one of clustor as well; else empty. */
+  readonly againstSettings: string
   /** Of p50 less is better, of appends a second more is. */
   readonly figure: 'p50Us' | 'appendsPerSecond'
   readonly ratio: number
@@ -58,18 +67,23 @@ export function rowsOf(samples: readonly AppendSample[]): AppendRow[] {
   return [...groupsOf(samples).values()].map(rowOf)
 }
 
-/** The ratios of clustor: p50 to the raw loop that makes the same syncs, appends a second to everything else. */
+/** The ratios of clustor: p50 to the raw loop that makes the same syncs; appends a second to the other systems, to itself
+ *  with one setting less, and of large appends, by any number of appenders, to the raw loops of one file. */
 export function ratiosOf(samples: readonly AppendSample[]): AppendRatio[] {
   const groups = [...groupsOf(samples).values()]
   return groups.flatMap((own) => {
     const [{ subject, load }] = own
     if (subject.name !== 'clustor') return []
     return groups.flatMap((other) => {
-      const figure = comparedFigure(subject.options, load, other[0])
-      if (figure === null) return []
-      const against = other[0].subject.name
       const settings = settingsOf(subject.options)
-      return [{ ...load, settings, against, figure, ratio: pairRatio(own, other, figure) }]
+      return comparedFigures(subject.options, load, other[0]).map((figure) => ({
+        ...load,
+        settings,
+        against: other[0].subject.name,
+        againstSettings: settingsOf(optionsOf(other[0].subject)),
+        figure,
+        ratio: pairRatio(own, other, figure),
+      }))
     })
   })
 }
@@ -81,6 +95,7 @@ export function settingsOf({
   aead,
   trailers,
   logs,
+  blockAlignmentBytes,
   blocking,
 }: {
   readonly [Name in keyof AppendLogOptions]: AppendLogOptions[Name] | null
@@ -91,6 +106,9 @@ export function settingsOf({
     ...(aead === true ? ['aead'] : []),
     ...(trailers === true ? ['trailers'] : []),
     ...((logs ?? 1) > 1 ? [`${logs} logs`] : []),
+    ...(blockAlignmentBytes === optionTable.blockAlignmentBytes.default
+      ? []
+      : [`blocks of ${blockAlignmentBytes} B`]),
     ...(blocking === true ? ['blocking'] : []),
   ].join(', ')
 }
@@ -108,7 +126,6 @@ function groupsOf(samples: readonly AppendSample[]): Map<string, SampleGroup> {
 
 function rowOf(group: SampleGroup): AppendRow {
   const [{ subject, load }] = group
-  const options = subject.name === 'clustor' ? subject.options : noOptions
   const medianOf = (figure: (figures: AppendFigures) => number | null): number | null =>
     medianOrNull(group.map(({ figures }) => figure(figures)))
   const latencies = latencyShares.map((share, position) => ({
@@ -117,7 +134,7 @@ function rowOf(group: SampleGroup): AppendRow {
   }))
   return {
     name: subject.name,
-    ...options,
+    ...optionsOf(subject),
     ...load,
     appendsPerSecond: medianOf(({ appendsPerSecond }) => appendsPerSecond) ?? 0,
     p50Us: medianOf(p50Us) ?? 0,
@@ -125,9 +142,15 @@ function rowOf(group: SampleGroup): AppendRow {
     mainThreadCpuUsPerAppend: medianOf(({ mainThreadCpuUsPerAppend: us }) => us),
     cpuUsPerAppend: medianOf(({ cpuUsPerAppend }) => cpuUsPerAppend),
     syncsPerSecond: medianOf(({ syncsPerSecond }) => syncsPerSecond),
+    spaceOverhead: medianOf(({ spaceOverhead }) => spaceOverhead),
     latencies,
   }
 }
+
+const optionsOf = (
+  subject: RowSubject,
+): { readonly [Name in keyof AppendLogOptions]: AppendLogOptions[Name] | null } =>
+  subject.name === 'clustor' ? subject.options : noOptions
 
 const noOptions = {
   ledger: null,
@@ -135,6 +158,7 @@ const noOptions = {
   aead: null,
   trailers: null,
   logs: null,
+  blockAlignmentBytes: null,
   blocking: null,
 }
 
@@ -154,16 +178,48 @@ const matchingLoop: Readonly<Record<AppendLogOptions['ledger'], RawName>> = {
   inline: 'raw-single',
 }
 
-function comparedFigure(
-  { ledger }: AppendLogOptions,
+/** Bytes of an append from which on the transfer counts, and not the round trips. */
+const largeAppendBytes = 256 * 1024
+
+function comparedFigures(
+  options: AppendLogOptions,
   load: AppendLoad,
   other: AppendSample,
-): AppendRatio['figure'] | null {
-  if (JSON.stringify(load) !== JSON.stringify(other.load)) return null
-  const { name } = other.subject
-  if (name === 'clustor') return null
-  if (name in rawLoops) return name === matchingLoop[ledger] ? 'p50Us' : null
-  return 'appendsPerSecond'
+): AppendRatio['figure'][] {
+  const { subject } = other
+  if (isSequential(subject, load, other.load)) {
+    const isMatching = subject.name === matchingLoop[options.ledger] && load.concurrency === 1
+    return isMatching ? ['p50Us', 'appendsPerSecond'] : ['appendsPerSecond']
+  }
+  if (JSON.stringify(load) !== JSON.stringify(other.load)) return []
+  if (subject.name === 'clustor') {
+    return isOneSettingMore(options, subject.options) ? ['appendsPerSecond'] : []
+  }
+  if (!(subject.name in rawLoops)) return ['appendsPerSecond']
+  return subject.name === matchingLoop[options.ledger] ? ['p50Us'] : []
+}
+
+/** Whether another row is what one file takes of large writes, one after the other. No number of appenders gets more. */
+const isSequential = (
+  other: RowSubject,
+  load: AppendLoad,
+  { payloadBytes, batch }: AppendLoad,
+): boolean =>
+  oneFileLoops.includes(other.name) &&
+  payloadBytes * batch >= largeAppendBytes &&
+  payloadBytes === load.payloadBytes &&
+  batch === load.batch
+
+/** Whether a log differs from another in just one thing that costs: encryption, seals, or that it is one of several. */
+function isOneSettingMore(options: AppendLogOptions, base: AppendLogOptions): boolean {
+  const changes: Partial<AppendLogOptions>[] = [
+    ...(options.aead ? [{ aead: false }] : []),
+    ...(options.trailers ? [{ trailers: false }] : []),
+    ...(options.logs > 1 ? [{ logs: 1 }] : []),
+  ]
+  return changes.some(
+    (change) => JSON.stringify({ ...options, ...change }) === JSON.stringify(base),
+  )
 }
 
 function pairRatio(own: SampleGroup, other: SampleGroup, figure: AppendRatio['figure']): number {

@@ -8,6 +8,8 @@ export interface AppendLogOptions {
   readonly trailers: boolean
   /** Logs that the appenders share between them. */
   readonly logs: number
+  /** Blocks begin at multiples of it. */
+  readonly blockAlignmentBytes: number
   /** Whether appends block their thread (`appendSync`). */
   readonly blocking: boolean
 }
@@ -17,6 +19,8 @@ export interface AppendSystem {
   /** Resolves when all payloads are durable.
    *  @param appender number of the caller, from 0. */
   append(payloads: readonly Uint8Array[], appender: number): Promise<unknown>
+  /** Bytes of the disk that appends have taken so far, padding included; absent where nobody counts. */
+  blockBytesWritten?(): number
   close(): Promise<void>
 }
 
@@ -50,6 +54,7 @@ export interface AppendMatrix {
   readonly trailers: readonly boolean[]
   /** Numbers of logs that the appenders share between them. */
   readonly logs: readonly number[]
+  readonly blockAlignments: readonly number[]
   readonly against: readonly PeerName[]
 }
 
@@ -75,21 +80,28 @@ export function subjectsOf(matrix: AppendMatrix, load: AppendLoad): AppendSubjec
   ]
 }
 
-function optionsOf(matrix: AppendMatrix): Omit<AppendLogOptions, 'blocking'>[] {
-  const { ledgers, durabilities, aead, trailers, logs } = matrix
-  return ledgers.flatMap((ledger) =>
-    durabilities.flatMap((durability) =>
-      aead.flatMap((encrypted) =>
-        trailers.flatMap((sealed) =>
-          logs.map((count) => ({
-            ledger,
-            durability,
-            aead: encrypted,
-            trailers: sealed,
-            logs: count,
-          })),
-        ),
+type LogOptionsOfMatrix = Omit<AppendLogOptions, 'blocking'>
+
+function optionsOf(matrix: AppendMatrix): LogOptionsOfMatrix[] {
+  return crossed<LogOptionsOfMatrix>({
+    ledger: matrix.ledgers,
+    durability: matrix.durabilities,
+    aead: matrix.aead,
+    trailers: matrix.trailers,
+    logs: matrix.logs,
+    blockAlignmentBytes: matrix.blockAlignments,
+  })
+}
+
+/** Every combination of values, those of the last name change first. */
+function crossed<Combination extends object>(lists: {
+  readonly [Name in keyof Combination]: readonly Combination[Name][]
+}): Combination[] {
+  return Object.entries<readonly unknown[]>(lists).reduce<Record<string, unknown>[]>(
+    (combinations, [name, values]) =>
+      combinations.flatMap((combination) =>
+        values.map((value) => ({ ...combination, [name]: value })),
       ),
-    ),
-  )
+    [{}],
+  ) as Combination[]
 }

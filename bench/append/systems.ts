@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { JsGroupCommit } from './js-group-commit.js'
-import { LogSystem } from './log-system.js'
+import { LogSystem, type OpenTime } from './log-system.js'
 import type { PeerModules } from './peer-install.js'
 import { openPeer } from './peers.js'
 import type { AppendSubject, AppendSystem } from './settings.js'
@@ -12,10 +12,11 @@ export async function openAppendSystem(
   directory: string,
   concurrency: number,
   modules: PeerModules,
+  time: OpenTime,
 ): Promise<AppendSystem> {
   switch (subject.name) {
     case 'clustor':
-      return await LogSystem.open(directory, subject.options)
+      return await LogSystem.open(directory, subject.options, time)
     case 'js-group-commit':
       return await JsGroupCommit.open(join(directory, 'group-commit'))
     default:

@@ -1,11 +1,10 @@
-import type { RawBenchMethod } from '../../src/native/addon.js'
 import type { ReportTable } from '../cluster/format.js'
 import { formatMachine } from '../cluster/machine.js'
 import type { Spread } from '../cluster/statistics.js'
-import type { FsyncReport } from './run.js'
+import type { FsyncMethod, FsyncReport } from './run.js'
 
 /** What a loop does, in words. */
-export const methodNames: Readonly<Record<RawBenchMethod, string>> = {
+export const methodNames: Readonly<Record<FsyncMethod, string>> = {
   'single-preallocated': 'one preallocated file',
   'single-extending': 'one growing file',
   'two-ordered': 'two preallocated files, in order',

@@ -20,7 +20,7 @@ export interface FsyncBench {
 
 /** One loop over all rounds. */
 export interface FsyncFigures {
-  readonly method: RawBenchMethod
+  readonly method: FsyncMethod
   readonly p50Us: Spread
   readonly p99Us: Spread
   readonly operationsPerSecond: Spread
@@ -42,7 +42,7 @@ export interface FsyncReport {
 
 /** One loop of one round. */
 interface FsyncSample {
-  readonly method: RawBenchMethod
+  readonly method: FsyncMethod
   readonly round: number
   readonly p50Us: number
   readonly p99Us: number
@@ -50,12 +50,14 @@ interface FsyncSample {
 }
 
 /** The loops, in the order in which figures are shown. */
-export const fsyncMethods: readonly RawBenchMethod[] = [
+export const fsyncMethods = [
   'single-preallocated',
   'single-extending',
   'two-ordered',
   'two-parallel',
-]
+] as const satisfies readonly RawBenchMethod[]
+
+export type FsyncMethod = (typeof fsyncMethods)[number]
 
 /** Measures the raw system calls of a disk with native loops, in interleaved rounds: the disk drifts, ratios hold. */
 export async function benchFsync(bench: FsyncBench): Promise<FsyncReport> {
@@ -79,7 +81,7 @@ export async function benchFsync(bench: FsyncBench): Promise<FsyncReport> {
 /** Runs one loop once. */
 async function sampleFsync(
   directory: string,
-  method: RawBenchMethod,
+  method: FsyncMethod,
   round: number,
   settings: Pick<FsyncBench, 'payloadBytes' | 'operations'>,
 ): Promise<FsyncSample> {
@@ -122,7 +124,7 @@ function report(samples: readonly FsyncSample[], machine: Machine, bench: FsyncB
   }
 }
 
-function figuresOf(method: RawBenchMethod, samples: readonly FsyncSample[]): FsyncFigures {
+function figuresOf(method: FsyncMethod, samples: readonly FsyncSample[]): FsyncFigures {
   const own = samples.filter((sample) => sample.method === method)
   const base = new Map(
     samples

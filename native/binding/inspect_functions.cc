@@ -89,6 +89,7 @@ RawBenchMethod ToMethod(std::string_view name) {
   if (name == "single-extending") return RawBenchMethod::kSingleExtending;
   if (name == "two-ordered") return RawBenchMethod::kTwoOrdered;
   if (name == "two-parallel") return RawBenchMethod::kTwoParallel;
+  if (name == "single-direct") return RawBenchMethod::kSingleDirect;
   return RawBenchMethod::kSinglePreallocated;
 }
 

@@ -7,9 +7,11 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <memory>
 
 #include "base/mutex.h"
 #include "os/env.h"
+#include "os/prompt_wakeups.h"
 #include "os/thread.h"
 
 namespace clustor {
@@ -19,9 +21,25 @@ namespace {
 constexpr uint32_t kWriteBytesMax = 16 << 20;
 constexpr uint32_t kOperationsMax = 1'000'000;
 constexpr uint64_t kZeroPieceBytes = 1 << 20;
+// What O_DIRECT wants offsets, lengths and memory to be a multiple of, on every device so far.
+constexpr uint64_t kPageBytes = 4096;
 constexpr uint64_t kFileBytesMax = 4ull << 30;
 
 uint64_t NowNs() { return PosixEnv()->MonotonicNs(); }
+
+constexpr uint64_t RoundUpToPages(uint64_t bytes) {
+  return (bytes + kPageBytes - 1) / kPageBytes * kPageBytes;
+}
+
+int OpenDirect(const char* path) {
+#ifdef O_DIRECT
+  return open(path, O_RDWR | O_DIRECT | O_CLOEXEC);
+#else
+  (void)path;
+  errno = EINVAL;
+  return -1;
+#endif
+}
 
 // A file of the loop, removed at the end.
 class BenchFile {
@@ -42,6 +60,18 @@ class BenchFile {
       RETURN_IF_ERROR(Write({zeros.data(), bytes}, at));
     }
     if (fsync(fd_) != 0) return Status::FromErrno(errno, "fsync", path_);
+    return Status::Ok();
+  }
+
+  // From here on writes go past the page cache.
+  Status ReopenDirect() {
+    const int direct = OpenDirect(path_.c_str());
+    if (direct < 0 && errno == EINVAL) {
+      return Status(StatusCode::kInvalidArgument, "there is no O_DIRECT for " + path_);
+    }
+    if (direct < 0) return Status::FromErrno(errno, "open", path_);
+    close(fd_);
+    fd_ = direct;
     return Status::Ok();
   }
 
@@ -98,6 +128,7 @@ class Partner {
 
  private:
   static void* Main(void* self) {
+    const PromptWakeups prompt;
     static_cast<Partner*>(self)->Run();
     return nullptr;
   }
@@ -130,6 +161,19 @@ class Partner {
   Status status_ GUARDED_BY(mutex_);
 };
 
+bool IsDirect(const RawBenchOptions& options) {
+  return options.method == RawBenchMethod::kSingleDirect;
+}
+
+uint64_t FirstBytesOf(const RawBenchOptions& options) {
+  return IsDirect(options) ? RoundUpToPages(options.write_bytes) : options.write_bytes;
+}
+
+uint64_t StrideOf(const RawBenchOptions& options) {
+  const uint64_t stride = std::max<uint64_t>(FirstBytesOf(options), options.stride_bytes);
+  return IsDirect(options) ? RoundUpToPages(stride) : stride;
+}
+
 Status CheckOptions(const RawBenchOptions& options) {
   if (options.write_bytes == 0 || options.write_bytes > kWriteBytesMax ||
       options.second_write_bytes == 0 || options.second_write_bytes > kWriteBytesMax ||
@@ -137,8 +181,7 @@ Status CheckOptions(const RawBenchOptions& options) {
     return Status(StatusCode::kInvalidArgument,
                   "writes are 1 byte to 16 MiB, operations 1 to 1000000");
   }
-  const uint64_t stride = std::max(options.write_bytes, options.stride_bytes);
-  if (stride * options.operations > kFileBytesMax) {
+  if (StrideOf(options) * options.operations > kFileBytesMax) {
     return Status(StatusCode::kInvalidArgument, "the loop would write more than 4 GiB");
   }
   return Status::Ok();
@@ -148,10 +191,14 @@ class RawBench {
  public:
   explicit RawBench(const RawBenchOptions& options)
       : options_(options),
-        stride_(std::max(options.write_bytes, options.stride_bytes)),
-        bytes_(std::max(options.write_bytes, options.second_write_bytes)) {
+        stride_(StrideOf(options)),
+        memory_(std::max<uint64_t>(FirstBytesOf(options), options.second_write_bytes) +
+                kPageBytes) {
+    void* aligned = memory_.data();
+    size_t space = memory_.size();
+    bytes_ = static_cast<std::byte*>(std::align(kPageBytes, space - kPageBytes, aligned, space));
     // Not zeros: a device could recognise them.
-    for (size_t i = 0; i < bytes_.size(); ++i) {
+    for (size_t i = 0; i + kPageBytes < memory_.size(); ++i) {
       bytes_[i] = static_cast<std::byte>((i * 2654435761u) >> 13);
     }
   }
@@ -159,7 +206,8 @@ class RawBench {
   StatusOr<std::vector<uint64_t>> Run() {
     const bool extending = options_.method == RawBenchMethod::kSingleExtending;
     RETURN_IF_ERROR(first_.Open(options_.directory + "/raw-bench-first",
-                                extending ? 0 : uint64_t{stride_} * options_.operations));
+                                extending ? 0 : stride_ * options_.operations));
+    if (IsDirect(options_)) RETURN_IF_ERROR(first_.ReopenDirect());
     const bool two = options_.method == RawBenchMethod::kTwoOrdered ||
                      options_.method == RawBenchMethod::kTwoParallel;
     if (two) {
@@ -174,10 +222,8 @@ class RawBench {
   }
 
  private:
-  std::span<const std::byte> FirstBytes() const { return {bytes_.data(), options_.write_bytes}; }
-  std::span<const std::byte> SecondBytes() const {
-    return {bytes_.data(), options_.second_write_bytes};
-  }
+  std::span<const std::byte> FirstBytes() const { return {bytes_, FirstBytesOf(options_)}; }
+  std::span<const std::byte> SecondBytes() const { return {bytes_, options_.second_write_bytes}; }
 
   Status RunOrdered(std::vector<uint64_t>* latencies) {
     const bool two = options_.method == RawBenchMethod::kTwoOrdered;
@@ -209,8 +255,9 @@ class RawBench {
   }
 
   const RawBenchOptions& options_;
-  const uint32_t stride_;
-  std::vector<std::byte> bytes_;
+  const uint64_t stride_;
+  std::vector<std::byte> memory_;
+  std::byte* bytes_ = nullptr;  // In memory_, at the beginning of a page.
   BenchFile first_;
   BenchFile second_;
 };
@@ -219,6 +266,8 @@ class RawBench {
 
 StatusOr<std::vector<uint64_t>> RunRawBench(const RawBenchOptions& options) {
   RETURN_IF_ERROR(CheckOptions(options));
+  // What the log does on its threads; this one is of a pool.
+  const PromptWakeups prompt;
   return RawBench(options).Run();
 }
 

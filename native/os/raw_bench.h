@@ -15,6 +15,7 @@ enum class RawBenchMethod : uint8_t {
   kSingleExtending = 1,     // pwrite at the end + fdatasync.
   kTwoOrdered = 2,          // Two zero-filled files, the second after the first is synced.
   kTwoParallel = 3,         // Two zero-filled files, one thread each, an operation ends with both.
+  kSingleDirect = 4,        // O_DIRECT pwrite + fdatasync on one zero-filled file, whole pages.
 };
 
 struct RawBenchOptions {
@@ -28,7 +29,8 @@ struct RawBenchOptions {
 
 // Runs the loop on the calling thread and returns the latency of each operation, nanoseconds, in
 // order. Making and zeroing the files is not measured.
-// Errors: kInvalidArgument, kNotWritable, kDiskFull, kIo.
+// Errors: kInvalidArgument, also when system or file system have no O_DIRECT for kSingleDirect;
+// kNotWritable, kDiskFull, kIo.
 StatusOr<std::vector<uint64_t>> RunRawBench(const RawBenchOptions& options);
 
 }  // namespace clustor

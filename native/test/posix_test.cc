@@ -13,6 +13,7 @@
 #include "base/mutex.h"
 #include "check.h"
 #include "log_fixture.h"
+#include "os/prompt_wakeups.h"
 #include "os/raw_bench.h"
 #include "os/thread.h"
 #include "temporary_directory.h"
@@ -225,11 +226,21 @@ TEST(PosixLog, FastLedgerSettingsCompleteConfirmAndReopen) {
   }
 }
 
+TEST(PromptWakeups, ShortenTheSliceOfAThreadAndGiveItBack) {
+  const uint64_t before = SliceNs();
+  {
+    const PromptWakeups prompt;
+    // Older kernels have no slices to choose.
+    CHECK_EQ(SliceNs(), std::min<uint64_t>(before, 100'000));
+  }
+  CHECK_EQ(SliceNs(), before);
+}
+
 TEST(RawBench, MeasuresEveryMethod) {
   TemporaryDirectory directory;
   for (const RawBenchMethod method :
        {RawBenchMethod::kSinglePreallocated, RawBenchMethod::kSingleExtending,
-        RawBenchMethod::kTwoOrdered, RawBenchMethod::kTwoParallel}) {
+        RawBenchMethod::kTwoOrdered, RawBenchMethod::kTwoParallel, RawBenchMethod::kSingleDirect}) {
     RawBenchOptions options;
     options.directory = directory.path();
     options.method = method;

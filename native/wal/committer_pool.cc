@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/mutex.h"
+#include "os/prompt_wakeups.h"
 #include "os/spin.h"
 #include "os/thread.h"
 
@@ -276,6 +277,7 @@ void CommitterPool::Impl::WaitForMaintenance() {
 }
 
 void* CommitterPool::Impl::WorkerMain(void* self) {
+  const PromptWakeups prompt;
   static_cast<Impl*>(self)->Work();
   return nullptr;
 }

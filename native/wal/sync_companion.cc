@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "os/prompt_wakeups.h"
+
 namespace clustor {
 
 namespace {
@@ -44,6 +46,7 @@ void SyncCompanion::Stop() {
 }
 
 void* SyncCompanion::Main(void* self) {
+  const PromptWakeups prompt;
   static_cast<SyncCompanion*>(self)->Run();
   return nullptr;
 }

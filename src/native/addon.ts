@@ -276,7 +276,7 @@ export interface NativeSalvageReport {
 
 /** Which loop `runRawBench` runs (native/os/raw_bench.h). */
 export type RawBenchMethod =
-  'single-preallocated' | 'single-extending' | 'two-ordered' | 'two-parallel'
+  'single-preallocated' | 'single-extending' | 'single-direct' | 'two-ordered' | 'two-parallel'
 
 /** How `runRawBench` runs it. */
 export interface RawBenchOptions {

@@ -3,6 +3,8 @@ import { frameOverheadBytes, framePrefixBytes } from './frames.js'
 
 const initialBytes = 64 * 1024
 const initialEntries = 256
+/** A group of 4 MiB (the default of groupBytesMax) and its frames stay below this. */
+const keptBytesMax = 8 * 1024 * 1024
 
 /** Payloads on their way to the log, each with room for its frame around it: one copy here, at the call, so that the
  *  caller's buffer is free at once; one more in the native call, into memory that the committer owns. */
@@ -33,11 +35,17 @@ export class AppendBuffer {
     this.#counts[this.#writeCount++] = 0
   }
 
+  /** Makes room at once for entries that will be pushed, frames included. */
+  reserve(byteCount: number): void {
+    const bytesMin = this.#byteCount + byteCount
+    if (bytesMin > this.#bytes.byteLength) this.#grow(bytesMin)
+  }
+
   /** Adds an entry to the last write. */
   push(payload: Uint8Array): void {
     const byteLength = payload.byteLength + frameOverheadBytes
     const start = this.#byteCount
-    if (start + byteLength > this.#bytes.byteLength) this.#grow(start + byteLength)
+    this.reserve(byteLength)
     if (this.#entryCount === this.#byteLengths.length) {
       this.#byteLengths = doubled(this.#byteLengths)
     }
@@ -68,7 +76,7 @@ export class AppendBuffer {
     this.#byteCount = 0
     this.#entryCount = 0
     this.#writeCount = 0
-    if (this.#bytes.byteLength > 64 * initialBytes) {
+    if (this.#bytes.byteLength > keptBytesMax) {
       this.#bytes = Buffer.allocUnsafeSlow(initialBytes)
     }
   }

@@ -110,6 +110,7 @@ export class AppendQueue {
       return
     }
     const write = this.#writeFor(bytes, payloads.length)
+    this.#buffer.reserve(bytes)
     for (const payload of payloads) this.#buffer.push(payload)
     write.addBatch(waiter, payloads.length, bytes)
     this.#scheduleFlush()

@@ -100,7 +100,9 @@ export class DurableLog {
   async truncatePrefix({ before }: { readonly before: number }): Promise<void> {
     checkIndex('before', before)
     if (this.#driver.closed) throw closedError()
-    if (before > this.#driver.durableIndex + 1) throw outOfRange(before, this.#driver.durableIndex)
+    // Entries are durable before their appends hear of it; `stats` counts them as well.
+    const { durableIndex } = this.#driver.native.stats()
+    if (before > durableIndex + 1) throw outOfRange(before, durableIndex)
     await this.#driver.ask((native) => native.truncatePrefix(before))
   }
 

@@ -14,7 +14,11 @@ import type { CommandContext } from '../context.js'
 import { readBytes, readChoices, readPositive, readPositives } from '../flags.js'
 import { printReport } from '../report.js'
 
-const { ledger: ledgerOption, durability: durabilityOption } = optionTable
+const {
+  ledger: ledgerOption,
+  durability: durabilityOption,
+  blockAlignmentBytes: alignmentOption,
+} = optionTable
 
 interface AppendFlags {
   readonly payload: readonly number[]
@@ -25,9 +29,12 @@ interface AppendFlags {
   readonly aead: readonly boolean[]
   readonly trailers: readonly boolean[]
   readonly logs: readonly number[]
+  readonly blockAlignment: readonly number[]
   readonly against: readonly PeerName[]
   readonly rounds: number
   readonly seconds: number
+  readonly prime: boolean
+  readonly eventLoop?: true
   readonly dir: string
   readonly html?: string
   readonly json?: true
@@ -43,6 +50,8 @@ export function addBenchAppend(bench: Command, context: CommandContext): void {
     .option('--against <names>', `${peerNames.join(', ')} or all; npm installs them`, readPeers, [])
     .option('--rounds <count>', 'rounds; medians are over them', readPositive, 3)
     .option('--seconds <count>', 'measured seconds of a load', readPositive, 1)
+    .option('--no-prime', 'logs begin without segments to use again, and make zeros')
+    .option('--event-loop', 'measure the delay of an appending event loop, too')
     .option('--dir <directory>', 'whose disk is measured; what is made there is removed', tmpdir())
     .option('--html <file>', 'write the report as a page, too', readPagePath)
     .option('--json', 'print JSON')
@@ -75,6 +84,9 @@ function addLogFlags(command: Command): Command {
     .option('--aead [states]', 'encrypt blocks: off, on or off,on', readStates, [false])
     .option('--trailers [states]', 'seal segments: off, on or off,on', readStates, [false])
     .option('--logs <counts>', 'logs that the appenders share', readPositives, [1])
+    .option('--block-alignment <sizes>', 'blocks begin at multiples of it', readAlignments, [
+      alignmentOption.default,
+    ])
 }
 
 async function runBenchAppend(flags: AppendFlags, context: CommandContext): Promise<void> {
@@ -91,10 +103,13 @@ async function runBenchAppend(flags: AppendFlags, context: CommandContext): Prom
       aead: Array.isArray(aead) ? aead : [true],
       trailers: Array.isArray(trailers) ? trailers : [true],
       logs,
+      blockAlignments: flags.blockAlignment,
       against,
     },
     rounds: flags.rounds,
     seconds: flags.seconds,
+    primed: flags.prime,
+    eventLoop: flags.eventLoop === true,
     peerCache: defaultPeerCache(context.environment),
     onProgress: (text) => {
       context.output.note(text)
@@ -111,6 +126,15 @@ function readEntryBytes(text: string): number {
   const bytes = readBytes(text)
   if (bytes >= 1 && bytes <= entryBytesMax) return bytes
   throw new InvalidArgumentError('It must be from 1B to 1MiB.')
+}
+
+const readAlignments = (text: string): number[] => text.split(',').map(readAlignment)
+
+function readAlignment(text: string): number {
+  const bytes = readBytes(text)
+  const { min, max } = alignmentOption
+  if (bytes >= min && bytes <= max && Number.isInteger(Math.log2(bytes))) return bytes
+  throw new InvalidArgumentError(`It must be a power of two from ${min} to ${max} bytes.`)
 }
 
 /** So that the largest entries still fit a segment. */
