@@ -202,6 +202,20 @@ export const optionTable = {
     true,
     'A leader that hears no quorum for an election timeout steps down.',
   ),
+  leaseMs: milliseconds(
+    'raft',
+    0,
+    0,
+    60_000,
+    'How long after a heartbeat that a majority answered the leader serves reads without asking; 0: never. Equal on all nodes.',
+  ),
+  leaseDriftMs: milliseconds(
+    'raft',
+    10,
+    0,
+    60_000,
+    'How far the clocks of two nodes drift apart within an election timeout, at most; only leases rely on it.',
+  ),
   inflightMessagesMax: count(
     'raft',
     256,

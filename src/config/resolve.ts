@@ -3,6 +3,7 @@ import { didYouMean } from './near-miss.js'
 import type { NumberRow, OptionRow } from './option-rows.js'
 import type { OptionGroup, OptionName, Options, OptionsOf } from './options.js'
 import { optionNames, optionTable } from './options.js'
+import { leaseMarginTicks } from './tick-counts.js'
 import {
   byteUnitNames,
   durationUnitNames,
@@ -169,6 +170,11 @@ const orders: readonly Order[] = [
 ]
 
 function checkTogether(values: Map<string, OptionValue>, given: ReadonlySet<string>): void {
+  checkOrders(values, given)
+  if (Number(values.get('leaseMs') ?? 0) > 0) checkLease(Object.fromEntries(values) as Options)
+}
+
+function checkOrders(values: Map<string, OptionValue>, given: ReadonlySet<string>): void {
   for (const { low, high, reason, yields } of orders) {
     const [lowValue, highValue] = [values.get(low), values.get(high)]
     if (typeof lowValue !== 'number' || typeof highValue !== 'number') continue
@@ -176,6 +182,19 @@ function checkTogether(values: Map<string, OptionValue>, given: ReadonlySet<stri
     if (!yields || given.has(low)) throw outOfOrder(low, lowValue, high, highValue, reason)
     values.set(low, highValue)
   }
+}
+
+/** A voter's promise must outlast the lease that relies on it, and only with check-quorum do voters promise. */
+function checkLease(options: Options): void {
+  const marginTicks = leaseMarginTicks(options)
+  if (marginTicks > 0 && options.checkQuorum) return
+  const { leaseMs, leaseDriftMs, heartbeatMs, tickMs, electionTimeoutMsMin } = options
+  const message =
+    `leaseMs (${leaseMs} ms) needs checkQuorum, and with leaseDriftMs (${leaseDriftMs} ms), heartbeatMs (${heartbeatMs} ms) ` +
+    `and a tick (${tickMs} ms) it must stay below electionTimeoutMsMin (${electionTimeoutMsMin} ms), in whole ticks`
+  throw new ClustorError('ERR_INVALID_ARGUMENT', message, {
+    fields: { option: 'leaseMs', value: leaseMs },
+  })
 }
 
 function outOfOrder(

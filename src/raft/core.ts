@@ -120,7 +120,15 @@ export class Core {
     return askReadIndex(this.#state, context)
   }
 
-  /** Whether a lease runs: for a second look after the stall guard, right before a read is answered. */
+  /** Time has passed for which there will be no ticks, because the process was busy or stood still: leases age by it,
+   *  timers do not. With leases this comes before `readIndex`, or a read could be served by a lease that is over.
+   *  @param count whole ticks of real time beyond those that `tick` was called for; 0 changes nothing. */
+  skipTicks(count: number): void {
+    invariant(Number.isSafeInteger(count) && count >= 0, 'R17', { count })
+    this.#state.skippedTicks += count
+  }
+
+  /** Whether a lease runs: this replica leads, and may serve reads without asking anybody. */
   hasLease(): boolean {
     return hasLease(this.#state)
   }
@@ -164,8 +172,7 @@ export class Core {
   }
 
   /** Starts the wait for a leader, or the leader's wait for its quorum, afresh. For a process that was stalled:
-   *  the silence it sees is its own, so it must neither campaign nor step down for it. A lease ends with it, so after a
-   *  stall this comes before any `readIndex`. */
+   *  the silence it sees is its own, so it must neither campaign nor step down for it. A lease ends with it. */
   rearmElectionTimer(): void {
     restartElectionTimer(this.#state)
     expireLease(this.#state)

@@ -1,5 +1,5 @@
 import { broadcastHeartbeat } from './heartbeat.js'
-import { hasLease } from './lease.js'
+import { hasLease, leaseClock } from './lease.js'
 import type { ReadIndexResult } from './ready.js'
 import type { CoreState } from './state.js'
 
@@ -23,7 +23,7 @@ export function canStartReadRound(state: CoreState): boolean {
 
 /** Starts one round for all reads asked since the last one; for none when it is only to prolong a lease. */
 export function startReadRound(state: CoreState): void {
-  state.reads.startRound(state.id, state.commitIndex, state.nowTicks)
+  state.reads.startRound(state.id, state.commitIndex, leaseClock(state))
   broadcastHeartbeat(state)
   state.reads.release(state.tracker.configuration)
 }

@@ -217,6 +217,8 @@ export interface CoreStatus {
   readonly electionTimeoutTicks: number
   readonly voters: VoterSets
   readonly configuration: MembershipConfiguration
+  /** Whether it serves reads without asking anybody. */
+  readonly leaseHeld: boolean
   /** The target of a leadership transfer that is under way; 0 for none. */
   readonly transferee: ReplicaId
   /** Per replica, this one included, sorted by id; empty unless leader. */

@@ -37,6 +37,8 @@ export interface CoreState {
   heartbeatElapsedTicks: number
   /** Ticks since the start. */
   nowTicks: number
+  /** Time that passed without its ticks, in ticks. Only leases age by it. */
+  skippedTicks: number
   /** When a leader was last heard; the start counts as such, for what was promised before it is forgotten. */
   heardTicks: number
   /** When this leadership began. */
@@ -106,6 +108,7 @@ export function createState(options: CoreOptions): CoreState {
     electionTimeoutTicks: 0,
     heartbeatElapsedTicks: 0,
     nowTicks: 0,
+    skippedTicks: 0,
     heardTicks: 0,
     ledSinceTicks: 0,
     leaseWaived: false,

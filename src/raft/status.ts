@@ -1,14 +1,10 @@
+import { hasLease } from './lease.js'
 import type { CoreStatus } from './ready.js'
 import type { CoreState } from './state.js'
 
 /** The state for people and metrics. */
-export function describeStatus({
-  log,
-  persistence,
-  applying,
-  tracker,
-  ...state
-}: CoreState): CoreStatus {
+export function describeStatus(state: CoreState): CoreStatus {
+  const { log, persistence, applying, tracker } = state
   const { configuration } = tracker
   return {
     id: state.id,
@@ -27,6 +23,7 @@ export function describeStatus({
     electionTimeoutTicks: state.electionTimeoutTicks,
     voters: { incoming: configuration.incoming, outgoing: configuration.outgoing },
     configuration,
+    leaseHeld: hasLease(state),
     transferee: state.transferee,
     progress: state.role === 'leader' ? tracker.status() : [],
   }

@@ -30,7 +30,7 @@ import { ReadQueue } from './reads.js'
 import { ReadyExecutor } from './ready-executor.js'
 import { batchCountMax, batchesInFlightMax, deadlineTicks, diskRetryTicks } from './settings.js'
 import { asClustorError, copyWith } from './stop-errors.js'
-import { StallGuard } from './ticks.js'
+import { SkippedTicks, StallGuard } from './ticks.js'
 import { Transfers } from './transfers.js'
 import type { TransferRequest } from './transfers.js'
 
@@ -45,6 +45,7 @@ export class ReplicaLoop {
   readonly #sender: MessageSender
   readonly #pump: ApplyPump
   readonly #guard: StallGuard
+  readonly #skippedTicks: SkippedTicks
   readonly #transfers: Transfers
   /** Last index of each proposal batch that is not committed. */
   readonly #batchEnds = new Fifo<LogIndex>()
@@ -82,6 +83,7 @@ export class ReplicaLoop {
       stalled: () => parts.changed(),
     })
     this.#guard = new StallGuard(stallMs, parts.ticks.nowMs())
+    this.#skippedTicks = new SkippedTicks(settings.tickMs, parts.ticks.nowMs())
     this.#schedule()
   }
 
@@ -256,7 +258,9 @@ export class ReplicaLoop {
 
   #tick(): void {
     const nowMs = this.#parts.ticks.nowMs()
-    if (this.#guard.isStalled(nowMs)) this.#core.rearmElectionTimer()
+    const stalled = this.#guard.isStalled(nowMs)
+    this.#core.skipTicks(this.#skippedTicks.take(nowMs, stalled ? 0 : 1))
+    if (stalled) this.#core.rearmElectionTimer()
     else this.#core.tick()
     this.#tickCount += 1
     this.#sender.sendDeferred()
@@ -325,6 +329,9 @@ export class ReplicaLoop {
   #startReads(): void {
     const context = this.reads.startRound()
     if (context === null) return
+    // Every read of the round was asked before this look at the clock. So if a lease still runs by it, nobody else led
+    // when they were asked, however late the ticks are and however long the process stood still before.
+    this.#core.skipTicks(this.#skippedTicks.take(this.#parts.ticks.nowMs(), 0))
     const result = this.#core.readIndex(context)
     if (result.kind === 'accepted') return
     this.reads.dropped(context, () => this.#parts.notLeader(result.leader, this.#term))

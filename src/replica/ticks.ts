@@ -58,3 +58,25 @@ export class StallGuard {
     return this.#guarded
   }
 }
+
+/** Finds the ticks that have passed by the clock and that a core did not get: a busy loop has fewer ticks than time passes. */
+export class SkippedTicks {
+  readonly #tickMs: number
+  readonly #startMs: number
+  #toldCount = 0
+
+  constructor(tickMs: number, nowMs: number) {
+    this.#tickMs = tickMs
+    this.#startMs = nowMs
+  }
+
+  /** @param givenCount ticks that the core is given now.
+   *  @returns whole ticks that have passed besides those given; each is returned once. */
+  take(nowMs: number, givenCount: number): number {
+    const passedCount = Math.floor((nowMs - this.#startMs) / this.#tickMs)
+    this.#toldCount += givenCount
+    const skippedCount = Math.max(0, passedCount - this.#toldCount)
+    this.#toldCount += skippedCount
+    return skippedCount
+  }
+}

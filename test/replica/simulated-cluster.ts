@@ -4,6 +4,7 @@ import type { ClustorError } from '../../src/base/errors.js'
 import { asReplica } from '../../src/base/ids.js'
 import type { LogIndex, ReplicaId, Term } from '../../src/base/ids.js'
 import { SeededRandom, integerBetween } from '../../src/base/random.js'
+import type { Options } from '../../src/config/options.js'
 import { resolveOptions } from '../../src/config/resolve.js'
 import { memberIds } from '../../src/raft/membership.js'
 import type { MembershipTransition, ReplicaChange } from '../../src/raft/membership.js'
@@ -55,10 +56,11 @@ export interface Weather {
   readonly flushPercent?: number
 }
 
-/** Who belongs to the partition at its beginning. */
-export interface Members {
+/** Who belongs to the partition at its beginning, and the options of every node. */
+export interface Setup {
   readonly voters?: readonly number[]
   readonly learners?: readonly number[]
+  readonly options?: Partial<Options>
 }
 
 interface Flight {
@@ -72,6 +74,8 @@ class SimulatedNode {
   tick: () => void = () => undefined
   receive: (message: PeerMessage) => void = () => undefined
   log = new MemoryLog()
+  /** What arrived while the process stands still; null while it runs. */
+  held: PeerMessage[] | null = null
 
   readonly id: ReplicaId
 
@@ -88,16 +92,16 @@ class SimulatedNode {
 export class SimulatedCluster {
   readonly nodes: readonly SimulatedNode[]
   readonly #random: SeededRandom
-  readonly #members: Members
+  readonly #setup: Setup
   readonly #cut = new Set<string>()
   readonly #leaders = new Map<Term, ReplicaId>()
   weather: Weather
   #flights: Flight[] = []
   #step = 0
 
-  /** @param members of the configuration before the first entry; by default every node is a voter. */
-  constructor(seed: number, nodeCount = 3, weather: Weather = {}, members: Members = {}) {
-    this.#members = members
+  /** @param setup by default every node is a voter, with the default options. */
+  constructor(seed: number, nodeCount = 3, weather: Weather = {}, setup: Setup = {}) {
+    this.#setup = setup
     this.#random = new SeededRandom(seed)
     this.weather = weather
     this.nodes = Array.from({ length: nodeCount }, (_, at) => new SimulatedNode(asReplica(at + 1)))
@@ -141,7 +145,7 @@ export class SimulatedCluster {
       if (this.#chance(this.weather.flushPercent ?? 100)) node.log.flush()
     }
     await settle()
-    for (const node of this.nodes) node.tick()
+    for (const node of this.nodes) if (node.held === null) node.tick()
     await settle()
     this.#checkLeaders()
   }
@@ -177,7 +181,10 @@ export class SimulatedCluster {
     this.#flights = this.#flights.filter(({ dueStep }) => dueStep > this.#step)
     for (const { message } of due) {
       const { from, to } = message.message
-      if (!this.#cut.has(`${from}>${to}`)) this.node(to).receive(message)
+      if (this.#cut.has(`${from}>${to}`)) continue
+      const { held, receive } = this.node(to)
+      if (held === null) receive(message)
+      else held.push(message)
     }
     await settle()
   }
@@ -198,6 +205,19 @@ export class SimulatedCluster {
     this.#cut.clear()
   }
 
+  /** The process stands still: no ticks, and what arrives waits. */
+  pause(id: number): void {
+    this.node(id).held ??= []
+  }
+
+  /** It goes on: what waited arrives, before a tick. */
+  resume(id: number): void {
+    const node = this.node(id)
+    const held = node.held ?? []
+    node.held = null
+    for (const message of held) node.receive(message)
+  }
+
   /** The process dies: what was not durable is gone. */
   kill(id: number): void {
     const node = this.node(id)
@@ -205,6 +225,7 @@ export class SimulatedCluster {
     node.replica = null
     node.tick = () => undefined
     node.receive = () => undefined
+    node.held = null
     node.log = node.log.crash()
     dead?.close().catch(() => undefined)
   }
@@ -258,12 +279,12 @@ export class SimulatedCluster {
     node.machine = new RecordingMachine({ later: this.weather.appliesLater ?? false })
     node.replica = new Replica({
       id: node.id,
-      voters: (this.#members.voters ?? this.nodes.map(({ id }) => id)).map(asReplica),
-      learners: (this.#members.learners ?? []).map(asReplica),
+      voters: (this.#setup.voters ?? this.nodes.map(({ id }) => id)).map(asReplica),
+      learners: (this.#setup.learners ?? []).map(asReplica),
       log: node.log,
       machine: node.machine,
       random: new SeededRandom(this.#random.nextUint32()),
-      settings: resolveOptions([]),
+      settings: resolveOptions([{ source: 'test', values: this.#setup.options ?? {} }]),
       ticks: {
         nowMs: () => this.#step * tickMs,
         start: (onTick) => {

@@ -1,6 +1,6 @@
 import test from 'ava'
 
-import { StallGuard } from '../../src/replica/ticks.js'
+import { SkippedTicks, StallGuard } from '../../src/replica/ticks.js'
 
 const stalledAt = (...times: readonly number[]): readonly boolean[] => {
   const guard = new StallGuard(75, 0)
@@ -24,4 +24,21 @@ test('stalls are counted', (t) => {
   for (const nowMs of [100, 110, 500]) guard.isStalled(nowMs)
 
   t.is(guard.count, 2)
+})
+
+test('ticks that passed and were not given are told once', (t) => {
+  const skipped = new SkippedTicks(10, 1000)
+
+  t.is(skipped.take(1010, 1), 0)
+  t.is(skipped.take(1059, 0), 4)
+  t.is(skipped.take(1059, 0), 0)
+  t.is(skipped.take(1060, 1), 0)
+})
+
+test('a tick that comes early takes nothing back, and the next ones make up for it', (t) => {
+  const skipped = new SkippedTicks(10, 0)
+
+  t.is(skipped.take(9, 1), 0)
+  t.is(skipped.take(10, 0), 0)
+  t.is(skipped.take(35, 0), 2)
 })
