@@ -114,7 +114,8 @@ export class Core {
     forgetLeader(this.#state)
   }
 
-  /** Asks at which index a linearizable read may be served (leader only).
+  /** Asks at which index a linearizable read may be served. A follower or learner asks its leader, again and again until it
+   *  is answered, also by the next leader; without a leader it refuses.
    *  @param context told back in readStates or droppedReads; the caller keeps it unique. */
   readIndex(context: number): ReadIndexResult {
     return askReadIndex(this.#state, context)

@@ -266,7 +266,8 @@ export type TransferResult =
       readonly remainingTicks: number
     }
 
-/** What became of a read request: accepted ones end in `readStates` or in `droppedReads`. */
+/** What became of a read request: accepted ones end in `readStates`, or in `droppedReads` when the leader that took them lost
+ *  its leadership. Those of a follower that nobody answers end never: give them a deadline. */
 export type ReadIndexResult =
   | { readonly kind: 'accepted' }
   | { readonly kind: 'dropped'; readonly reason: 'not-leader'; readonly leader: ReplicaId }

@@ -51,6 +51,7 @@ export function becomeLeader(state: CoreState): void {
   state.ledSinceTicks = state.nowTicks
   state.leaseWaived = false
   state.leader = state.id
+  for (const context of state.forwardedReads.takeAll()) state.reads.ask({ context, from: state.id })
   leadOneself(state)
   // A change of a predecessor may be among these entries: until they are applied there is no other.
   state.pendingMembershipIndex = state.log.lastIndex

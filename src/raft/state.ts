@@ -2,6 +2,7 @@ import { noReplica, type LogIndex, type ReplicaId, type Term } from '../base/ids
 import { invariant } from '../base/invariant.js'
 import { integerBetween, type Random } from '../base/random.js'
 import { Applying } from './applying.js'
+import { ForwardedReads } from './forwarded-reads.js'
 import { LogView } from './log-view.js'
 import type { Message } from './messages.js'
 import { resolveConfiguration, resolveLimits, type CoreLimits } from './options.js'
@@ -27,6 +28,7 @@ export interface CoreState {
   readonly applying: Applying
   readonly tracker: Tracker
   readonly reads: ReadRounds
+  readonly forwardedReads: ForwardedReads
   term: Term
   vote: ReplicaId
   role: Role
@@ -97,7 +99,8 @@ export function createState(options: CoreOptions): CoreState {
       bytesMax: limits.applyingBytesMax,
     }),
     tracker: new Tracker(resolveConfiguration(options), log.lastIndex + 1, limits),
-    reads: new ReadRounds(),
+    reads: new ReadRounds(options.id),
+    forwardedReads: new ForwardedReads(),
     term: hardState.term,
     vote: hardState.vote,
     // What was applied was committed, even if the hard state on disk is older than that.

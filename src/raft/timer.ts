@@ -1,7 +1,7 @@
 import { noReplica } from '../base/ids.js'
 import { campaign } from './election.js'
 import { broadcastHeartbeat } from './heartbeat.js'
-import { startReadRound } from './read-index.js'
+import { repeatForwardedReads, startReadRound } from './read-index.js'
 import { becomeFollower } from './roles.js'
 import { abandonTransfer } from './transfer.js'
 import { isPromotable, restartElectionTimer, type CoreState } from './state.js'
@@ -11,7 +11,12 @@ export function tick(state: CoreState): void {
   state.nowTicks++
   state.electionElapsedTicks++
   if (state.role === 'leader') tickLeader(state)
-  else tickElection(state)
+  else tickFollower(state)
+}
+
+function tickFollower(state: CoreState): void {
+  repeatForwardedReads(state)
+  tickElection(state)
 }
 
 /** Nobody leads for as long as this replica's timeout: it campaigns (Raft §5.2). */

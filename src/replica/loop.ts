@@ -15,7 +15,7 @@ import { entryKinds } from '../raft/entry-range.js'
 import type { MembershipChangeResult } from '../raft/membership-change.js'
 import { decodeMembershipChange } from '../raft/membership-codec.js'
 import type { MembershipChange } from '../raft/membership.js'
-import type { CoreStatus, MembershipProposeResult, Ready, Role } from '../raft/ready.js'
+import type { CoreStatus, MembershipProposeResult, Ready, Role, SoftState } from '../raft/ready.js'
 import type { PeerMessage } from '../transport/transport.js'
 import { ApplyPump } from './apply-pump.js'
 import { FrameSource } from './frame-source.js'
@@ -54,6 +54,7 @@ export class ReplicaLoop {
   #tickCount = 0
   #diskFullTicks = 0
   #role: Role = 'follower'
+  #leader: ReplicaId = noReplica
   #term: Term
   #diskError: ClustorError | null = null
   #stopError: ClustorError | null = null
@@ -253,6 +254,7 @@ export class ReplicaLoop {
       if (!this.#stage.accepts(entries.firstIndex)) this.#drainReady()
       this.#stage.add({ range: entries, bytes: frames })
     }
+    if (message.kind === 'read-index') this.#lookAtClock()
     this.#core.step(message)
   }
 
@@ -327,14 +329,21 @@ export class ReplicaLoop {
   }
 
   #startReads(): void {
+    if (this.#role !== 'leader') {
+      this.reads.refuseAtFollower(() => this.#parts.notLeader(this.#leader, this.#term))
+    }
     const context = this.reads.startRound()
     if (context === null) return
-    // Every read of the round was asked before this look at the clock. So if a lease still runs by it, nobody else led
-    // when they were asked, however late the ticks are and however long the process stood still before.
-    this.#core.skipTicks(this.#skippedTicks.take(this.#parts.ticks.nowMs(), 0))
+    this.#lookAtClock()
     const result = this.#core.readIndex(context)
     if (result.kind === 'accepted') return
     this.reads.dropped(context, () => this.#parts.notLeader(result.leader, this.#term))
+  }
+
+  /** Reads are asked before this look at the clock. So if a lease still runs by it, nobody else led when they were
+   *  asked, however late the ticks are and however long the process stood still before. */
+  #lookAtClock(): void {
+    this.#core.skipTicks(this.#skippedTicks.take(this.#parts.ticks.nowMs(), 0))
   }
 
   #drainReady(): void {
@@ -343,7 +352,7 @@ export class ReplicaLoop {
 
   #execute(ready: Ready): void {
     if (ready.hardState !== undefined) this.#term = ready.hardState.term
-    if (ready.softState !== undefined) this.#changeRole(ready.softState.role)
+    if (ready.softState !== undefined) this.#changeRole(ready.softState)
     const frames = this.#stage.take(ready.entries)
     if (frames !== undefined || ready.truncateFrom !== undefined) {
       this.#sender.offerLatest(frames ?? null)
@@ -356,7 +365,8 @@ export class ReplicaLoop {
     }
   }
 
-  #changeRole(role: Role): void {
+  #changeRole({ role, leader }: SoftState): void {
+    this.#leader = leader
     const wasLeader = this.#role === 'leader'
     // A leader that was removed leaves no word of it to a later append: the others could not know that it is committed.
     if (wasLeader && role !== 'leader') this.#sender.sendDeferred()

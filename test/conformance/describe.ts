@@ -31,6 +31,8 @@ const messageNames: Readonly<Record<MessageKind, string>> = {
   'heartbeat-response': 'MsgHeartbeatResp',
   'install-snapshot': 'MsgSnap',
   'timeout-now': 'MsgTimeoutNow',
+  'read-index': 'MsgReadIndex',
+  'read-index-response': 'MsgReadIndexResp',
 }
 
 const progressNames: Readonly<Record<ProgressState, string>> = {
