@@ -216,6 +216,20 @@ export const optionTable = {
     60_000,
     'How far the clocks of two nodes drift apart within an election timeout, at most; only leases rely on it.',
   ),
+  promotionLagEntriesMax: count(
+    'raft',
+    0,
+    0,
+    1_000_000_000,
+    'A learner that lacks at most so many entries for promotionRounds becomes a voter; 0: never by itself.',
+  ),
+  promotionRounds: count(
+    'raft',
+    3,
+    1,
+    1_000,
+    'Times the shortest election timeout, on end, for which a learner must keep up before it becomes a voter.',
+  ),
   inflightMessagesMax: count(
     'raft',
     256,

@@ -172,6 +172,7 @@ const orders: readonly Order[] = [
 function checkTogether(values: Map<string, OptionValue>, given: ReadonlySet<string>): void {
   checkOrders(values, given)
   if (Number(values.get('leaseMs') ?? 0) > 0) checkLease(Object.fromEntries(values) as Options)
+  if (Number(values.get('promotionLagEntriesMax') ?? 0) > 0) checkPromotion(values)
 }
 
 function checkOrders(values: Map<string, OptionValue>, given: ReadonlySet<string>): void {
@@ -194,6 +195,15 @@ function checkLease(options: Options): void {
     `and a tick (${tickMs} ms) it must stay below electionTimeoutMsMin (${electionTimeoutMsMin} ms), in whole ticks`
   throw new ClustorError('ERR_INVALID_ARGUMENT', message, {
     fields: { option: 'leaseMs', value: leaseMs },
+  })
+}
+
+function checkPromotion(values: ReadonlyMap<string, OptionValue>): void {
+  if (values.get('checkQuorum') === true) return
+  const message =
+    'promotionLagEntriesMax needs checkQuorum: without it nobody looks whether a learner is heard'
+  throw new ClustorError('ERR_INVALID_ARGUMENT', message, {
+    fields: { option: 'promotionLagEntriesMax' },
   })
 }
 

@@ -9,6 +9,7 @@ import { maybeLeaveJoint, proposeMembership, takeAppliedChange } from './members
 import type { MembershipChangeResult } from './membership-change.js'
 import type { MembershipChange } from './membership.js'
 import type { Message } from './messages.js'
+import { promotableLearner } from './promotion.js'
 import { propose } from './propose.js'
 import { askReadIndex } from './read-index.js'
 import type {
@@ -87,6 +88,12 @@ export class Core {
     const result = proposeMembership(this.#state, change, byteLength)
     this.#assertValid()
     return result
+  }
+
+  /** The learner that has kept up for long enough to become a voter (leader only; `promotionLagEntriesMax`), for the caller to
+   *  propose; 0 for none. Cheap: it may be asked after every tick. */
+  promotableLearner(): ReplicaId {
+    return promotableLearner(this.#state)
   }
 
   /** A committed membership entry is being applied: its change is in force from here on. To be called for each one in

@@ -26,12 +26,16 @@ export function proposeMembership(
   return result
 }
 
+/** Whether a change is, or may be, in this leader's log and not applied. */
+export const hasChangeUnderWay = ({ pendingMembershipIndex, applying }: CoreState): boolean =>
+  pendingMembershipIndex > applying.appliedIndex
+
 /** A leader leaves a joint configuration that wants it as soon as all changes it knows of are applied. A new leader
  *  thereby ends what its predecessor began. */
 export function maybeLeaveJoint(state: CoreState): void {
-  const { role, tracker, applying, pendingMembershipIndex, transferee } = state
+  const { role, tracker, transferee } = state
   if (role !== 'leader' || !tracker.configuration.autoLeave || transferee !== 0) return
-  if (applying.appliedIndex < pendingMembershipIndex) return
+  if (hasChangeUnderWay(state)) return
   const byteLengths = Uint32Array.of(state.limits.noopBytes)
   const { lastIndex } = appendProposal(state, entryKinds.membership, byteLengths)
   state.pendingMembershipIndex = lastIndex
@@ -71,7 +75,7 @@ export const hasUnappliedChange = ({
 function whyNotChanged(state: CoreState, change: MembershipChange): string | undefined {
   const { pendingMembershipIndex, applying, log, commitIndex, term, tracker, limits } = state
   if (limits.membershipGuard === 'none') return undefined
-  if (pendingMembershipIndex > applying.appliedIndex) {
+  if (hasChangeUnderWay(state)) {
     return `possible unapplied conf change at index ${pendingMembershipIndex} (applied to ${applying.appliedIndex})`
   }
   if (isJoint(tracker.configuration) && !isLeaveJoint(change)) {

@@ -171,6 +171,11 @@ export interface CoreOptions {
   readonly leaseRoundTripTicks?: number
   /** A leader hands leadership over when it has led for so long, not before; default 75 (750 ms), 0 for at once. */
   readonly leaderTicksMin?: number
+  /** A learner that lacks at most so many entries for `promotionRounds` is told by `promotableLearner`; default 0, never.
+   *  Needs checkQuorum; refused with ERR_INVALID_ARGUMENT otherwise. */
+  readonly promotionLagEntriesMax?: number
+  /** Check-quorum intervals on end for which a learner must keep up; default 3. */
+  readonly promotionRounds?: number
   /** Added to every election timeout: replicas with a smaller one campaign first, so they lead more often. Default 0. */
   readonly electionBiasTicks?: number
 }

@@ -1,6 +1,7 @@
 import { noReplica } from '../base/ids.js'
 import { campaign } from './election.js'
 import { broadcastHeartbeat } from './heartbeat.js'
+import { countPromotionRounds } from './promotion.js'
 import { repeatForwardedReads, startReadRound } from './read-index.js'
 import { becomeFollower } from './roles.js'
 import { abandonTransfer } from './transfer.js'
@@ -30,6 +31,7 @@ function tickLeader(state: CoreState): void {
   state.heartbeatElapsedTicks++
   if (state.electionElapsedTicks >= state.limits.electionTicksMin) {
     state.electionElapsedTicks = 0
+    countPromotionRounds(state)
     if (state.limits.checkQuorum && !state.tracker.takeQuorumActive(state.id)) {
       // Dissertation §6.2: a leader that hears no quorum may have been replaced without knowing.
       becomeFollower(state, state.term, noReplica)

@@ -19,6 +19,7 @@ import { FrameSource } from './frame-source.js'
 import { FrameStage } from './frame-stage.js'
 import { createCore } from './loop-parts.js'
 import type { Input, LoopParts } from './loop-parts.js'
+import { LearnerPromotion } from './learner-promotion.js'
 import { MessageSender } from './message-sender.js'
 import { ProposalIntake } from './proposal-intake.js'
 import { ProposalQueue } from './proposals.js'
@@ -43,6 +44,7 @@ export class ReplicaLoop {
   readonly #guard: StallGuard
   readonly #skippedTicks: SkippedTicks
   readonly #transfers: Transfers
+  readonly #promotion: LearnerPromotion
   readonly #intake: ProposalIntake
   #inputs: Input[] = []
   #scheduled = false
@@ -83,6 +85,7 @@ export class ReplicaLoop {
     this.reads = new ReadQueue(settings.proposalQueueMax)
     this.#pump = this.#createPump(applier)
     this.#transfers = new Transfers(settings.tickMs)
+    this.#promotion = new LearnerPromotion(this.#core, this.proposals, settings.requestTimeoutMs)
     const stallMs = Math.max(3 * settings.tickMs, settings.electionTimeoutMsMin / 2)
     log.listen({
       // What was acknowledged may be gone: this replica must not vote or lead on the strength of it.
@@ -277,6 +280,7 @@ export class ReplicaLoop {
     this.proposals.expire(nowMs)
     this.reads.expire(nowMs)
     this.#transfers.expire(nowMs)
+    this.#promotion.look(nowMs)
   }
 
   #transfer(request: TransferRequest): void {

@@ -14,6 +14,8 @@ export type ReplicaSettings = Pick<
   | 'checkQuorum'
   | 'leaseMs'
   | 'leaseDriftMs'
+  | 'promotionLagEntriesMax'
+  | 'promotionRounds'
   | 'inflightMessagesMax'
   | 'inflightBytesMax'
   | 'appendBytesMax'
@@ -55,6 +57,8 @@ export function coreOptions(settings: ReplicaSettings): CoreTiming {
     ...tickCounts(settings),
     preVote: settings.preVote,
     checkQuorum: settings.checkQuorum,
+    promotionLagEntriesMax: settings.promotionLagEntriesMax,
+    promotionRounds: settings.promotionRounds,
     appendBytesMax: settings.appendBytesMax,
     inflightMessagesMax: settings.inflightMessagesMax,
     inflightBytesMax: settings.inflightBytesMax,

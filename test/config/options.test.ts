@@ -91,6 +91,10 @@ const refusals = [
   { given: { leaseMs: 80 }, message: /leaseMs \(80 ms\) .*must stay below electionTimeoutMsMin/ },
   { given: { leaseMs: 70, leaseDriftMs: 20 }, message: /leaseDriftMs \(20 ms\)/ },
   { given: { leaseMs: 50, checkQuorum: false }, message: /needs checkQuorum/ },
+  {
+    given: { promotionLagEntriesMax: 10, checkQuorum: false },
+    message: /promotionLagEntriesMax needs checkQuorum/,
+  },
   { given: { electionTimeoutMsMin: 900 }, message: /exceeds electionTimeoutMsMax \(300 ms\)/ },
 ]
 
