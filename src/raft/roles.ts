@@ -1,7 +1,7 @@
 import { noReplica, type LogIndex, type ReplicaId, type Term } from '../base/ids.js'
 import { invariant } from '../base/invariant.js'
 import { entryKinds } from './entry-range.js'
-import { restartElectionTimer, type CoreState } from './state.js'
+import { followLeader, restartElectionTimer, type CoreState } from './state.js'
 
 /** Follows `leader` (0: nobody known) in `term`. */
 export function becomeFollower(state: CoreState, term: Term, leader: ReplicaId): void {
@@ -9,8 +9,8 @@ export function becomeFollower(state: CoreState, term: Term, leader: ReplicaId):
   leaveRole(state)
   restartElectionTimer(state)
   state.role = 'follower'
-  state.leader = leader
-  if (leader !== noReplica) state.heardTicks = state.nowTicks
+  state.leader = noReplica
+  if (leader !== noReplica) followLeader(state, leader)
 }
 
 /** Learns of a newer term from a candidate that has not got this replica's vote. A follower's election timer

@@ -53,6 +53,8 @@ export interface CoreState {
   noopIndex: LogIndex
   /** The last membership entry that was applied. */
   membershipIndex: LogIndex
+  /** Replicas that have left the configuration, by entries that were applied here, and have not voted since. */
+  readonly former: Set<ReplicaId>
   /** The last entry that may be a membership change and was there when leadership began, or was proposed since: only when
    *  it is applied can there be another. */
   pendingMembershipIndex: LogIndex
@@ -118,6 +120,7 @@ export function createState(options: CoreOptions): CoreState {
     uncommittedBytes: 0,
     noopIndex: 0 as LogIndex,
     membershipIndex: appliedIndex,
+    former: new Set(),
     pendingMembershipIndex: 0 as LogIndex,
     transferee: noReplica,
     snapshot: recovered.snapshot,
@@ -142,8 +145,15 @@ export function restartElectionTimer(state: CoreState): void {
 /** A follower hears its leader. */
 export function hearLeader(state: CoreState, leader: ReplicaId): void {
   postponeElection(state)
+  followLeader(state, leader)
+}
+
+/** Takes a replica for the leader of the current term, and gives it the vote of the term if that is left: this replica may have
+ *  voted in the term, been removed, and come back with an empty disk, and must not vote for another one (M09). */
+export function followLeader(state: CoreState, leader: ReplicaId): void {
   state.leader = leader
   state.heardTicks = state.nowTicks
+  if (state.vote === noReplica && state.limits.membershipGuard === 'strict') state.vote = leader
 }
 
 /** A leader was heard, or a vote was given: the wait for a leader starts over. */

@@ -337,5 +337,5 @@ test('dissertation §4.2.3: who heard a leader lately keeps it, whatever the ter
 
   replica.step(requestVote({ from: 2, term: 9 }))
 
-  t.like(replica.core.status(), { term: 1, leader: 3, vote: 0 })
+  t.like(replica.core.status(), { term: 1, leader: 3, vote: 3 })
 })
