@@ -216,6 +216,13 @@ export const optionTable = {
     60_000,
     'How far the clocks of two nodes drift apart within an election timeout, at most; only leases rely on it.',
   ),
+  loopStallMsMax: milliseconds(
+    'raft',
+    1_000,
+    10,
+    3_600_000,
+    'A leader whose event loop stood still for so long gives its leadership up when it goes on.',
+  ),
   promotionLagEntriesMax: count(
     'raft',
     0,

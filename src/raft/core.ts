@@ -4,7 +4,7 @@ import { assertChangesApplied, assertValid } from './assertions.js'
 import { configure } from './configure.js'
 import { campaign } from './election.js'
 import type { EntryKind, EntryRange } from './entry-range.js'
-import { expireLease, hasLease } from './lease.js'
+import { hasLease } from './lease.js'
 import { maybeLeaveJoint, proposeMembership, takeAppliedChange } from './membership-proposal.js'
 import type { MembershipChangeResult } from './membership-change.js'
 import type { MembershipChange } from './membership.js'
@@ -25,11 +25,11 @@ import type {
 } from './ready.js'
 import { broadcastAppend, maybeCommit } from './replication.js'
 import { noteSnapshot, reportSnapshot } from './send-snapshot.js'
-import { createState, restartElectionTimer, type CoreState } from './state.js'
+import { createState, type CoreState } from './state.js'
 import { describeStatus } from './status.js'
 import { hasReady, takeReady } from './take-ready.js'
 import { passTermGate } from './term-gate.js'
-import { tick } from './timer.js'
+import { rearmElectionTimer, surrenderLeadership, tick } from './timer.js'
 import { forgetLeader, transferLeadership } from './transfer.js'
 import { dispatch } from './transitions.js'
 
@@ -182,8 +182,14 @@ export class Core {
   /** Starts the wait for a leader, or the leader's wait for its quorum, afresh. For a process that was stalled:
    *  the silence it sees is its own, so it must neither campaign nor step down for it. A lease ends with it. */
   rearmElectionTimer(): void {
-    restartElectionTimer(this.#state)
-    expireLease(this.#state)
+    rearmElectionTimer(this.#state)
+  }
+
+  /** Gives leadership up, for a process that stood still for so long that it must take itself for replaced; whoever waits for
+   *  a read or a transfer hears so. Unless nobody else could have replaced it. Starts the wait for a leader afresh, in any role. */
+  surrenderLeadership(): void {
+    surrenderLeadership(this.#state)
+    this.#assertValid()
   }
 
   /** Forgets the entries before `index`; they must be applied and durable. */

@@ -1,6 +1,7 @@
 import { noReplica } from '../base/ids.js'
 import { campaign } from './election.js'
 import { broadcastHeartbeat } from './heartbeat.js'
+import { expireLease } from './lease.js'
 import { countPromotionRounds } from './promotion.js'
 import { repeatForwardedReads, startReadRound } from './read-index.js'
 import { becomeFollower } from './roles.js'
@@ -43,4 +44,18 @@ function tickLeader(state: CoreState): void {
   state.heartbeatElapsedTicks = 0
   if (state.limits.leaseTicks > 0) startReadRound(state)
   else broadcastHeartbeat(state)
+}
+
+/** Waits for a leader, or for a quorum, from here on: the silence before was this process's own. */
+export function rearmElectionTimer(state: CoreState): void {
+  restartElectionTimer(state)
+  expireLease(state)
+}
+
+/** The leader steps down within its term. Where it is the only voter nobody can have replaced it, and it leads on. */
+export function surrenderLeadership(state: CoreState): void {
+  const { incoming, outgoing } = state.tracker.configuration
+  const hasOthers = [...incoming, ...outgoing].some((voter) => voter !== state.id)
+  if (state.role === 'leader' && hasOthers) becomeFollower(state, state.term, noReplica)
+  else rearmElectionTimer(state)
 }

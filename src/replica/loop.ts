@@ -269,10 +269,11 @@ export class ReplicaLoop {
 
   #tick(): void {
     const nowMs = this.#parts.ticks.nowMs()
-    const stalled = this.#guard.isStalled(nowMs)
-    this.#core.skipTicks(this.#skippedTicks.take(nowMs, stalled ? 0 : 1))
-    if (stalled) this.#core.rearmElectionTimer()
-    else this.#core.tick()
+    const stalledMs = this.#guard.stalledMs(nowMs)
+    this.#core.skipTicks(this.#skippedTicks.take(nowMs, stalledMs > 0 ? 0 : 1))
+    if (stalledMs === 0) this.#core.tick()
+    else if (stalledMs >= this.#parts.settings.loopStallMsMax) this.#core.surrenderLeadership()
+    else this.#core.rearmElectionTimer()
     this.#tickCount += 1
     this.#sender.sendDeferred()
     if (this.#executor.isDiskFull) this.#retryDisk()

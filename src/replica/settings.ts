@@ -14,6 +14,7 @@ export type ReplicaSettings = Pick<
   | 'checkQuorum'
   | 'leaseMs'
   | 'leaseDriftMs'
+  | 'loopStallMsMax'
   | 'promotionLagEntriesMax'
   | 'promotionRounds'
   | 'inflightMessagesMax'

@@ -49,13 +49,15 @@ export class StallGuard {
     return this.#count
   }
 
-  /** Whether the tick at `nowMs` follows a stall and must not count. */
-  isStalled(nowMs: number): boolean {
-    const late = nowMs - this.#lastTickMs >= this.#stallMs
+  /** @returns for how long this process stood still before the tick at `nowMs`, which must not count then; 0 for a tick that
+   *  counts. */
+  stalledMs(nowMs: number): number {
+    const sinceMs = nowMs - this.#lastTickMs
     this.#lastTickMs = nowMs
-    this.#guarded = late && !this.#guarded
-    if (this.#guarded) this.#count += 1
-    return this.#guarded
+    this.#guarded = sinceMs >= this.#stallMs && !this.#guarded
+    if (!this.#guarded) return 0
+    this.#count += 1
+    return sinceMs
   }
 }
 
