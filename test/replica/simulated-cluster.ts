@@ -20,6 +20,8 @@ export const tickMs = 10
 export class RecordingMachine implements StateMachine {
   readonly applied: { readonly index: LogIndex; readonly text: string }[] = []
   readonly #later: boolean
+  #open: (() => void) | null = null
+  #gate: Promise<void> | null = null
 
   /** @param later whether `apply` returns a promise. */
   constructor({ later = false } = {}) {
@@ -31,7 +33,18 @@ export class RecordingMachine implements StateMachine {
       this.applied.push({ index, text: Buffer.from(payload).toString() })
       return Buffer.from(String(this.applied.length))
     })
+    if (this.#gate !== null) return this.#gate.then(() => results)
     return this.#later ? Promise.resolve(results) : results
+  }
+
+  /** From the next batch on, applying does not end before `release`. */
+  hold(): void {
+    this.#gate = new Promise((resolve) => (this.#open = resolve))
+  }
+
+  release(): void {
+    this.#open?.()
+    this.#gate = null
   }
 
   get texts(): readonly string[] {
