@@ -216,6 +216,13 @@ export const optionTable = {
     60_000,
     'How far the clocks of two nodes drift apart within an election timeout, at most; only leases rely on it.',
   ),
+  longestLogWaitMs: milliseconds(
+    'raft',
+    0,
+    0,
+    60_000,
+    'How long a candidate with a majority waits for the other nodes, in case one has a longer log; below electionTimeoutMsMin.',
+  ),
   loopStallMsMax: milliseconds(
     'raft',
     1_000,

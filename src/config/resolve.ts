@@ -162,6 +162,11 @@ const orders: readonly Order[] = [
     'electionTimeoutMsMin',
     'followers must hear the leader before they campaign',
   ),
+  order(
+    'longestLogWaitMs',
+    'electionTimeoutMsMin',
+    'a candidate must not wait until the next campaign',
+  ),
   order('tickMs', 'heartbeatMs', 'heartbeats are sent on a tick'),
   order('reconnectMsMin', 'reconnectMsMax', 'the pause grows from one to the other'),
   order('retryMsMin', 'retryMsMax', 'the pause grows from one to the other'),

@@ -8,6 +8,7 @@ type Timing = Pick<
   | 'electionTimeoutMsMax'
   | 'leaseMs'
   | 'leaseDriftMs'
+  | 'longestLogWaitMs'
 >
 
 /** The durations of the Raft core, in ticks. */
@@ -17,6 +18,7 @@ export interface TickCounts {
   readonly electionTicksMax: number
   readonly leaseTicks: number
   readonly leaseDriftTicks: number
+  readonly longestLogWaitTicks: number
 }
 
 /** Turns durations into ticks, rounded up. */
@@ -30,6 +32,8 @@ export function tickCounts(timing: Timing): TickCounts {
     electionTicksMax: Math.max(electionTicksMin, ticks(timing.electionTimeoutMsMax)),
     leaseTicks: ticks(timing.leaseMs),
     leaseDriftTicks: ticks(timing.leaseDriftMs),
+    // Below the shortest timeout, whatever the length of a tick.
+    longestLogWaitTicks: Math.min(ticks(timing.longestLogWaitMs), electionTicksMin - 1),
   }
 }
 

@@ -171,6 +171,9 @@ export interface CoreOptions {
   readonly leaseRoundTripTicks?: number
   /** A leader hands leadership over when it has led for so long, not before; default 75 (750 ms), 0 for at once. */
   readonly leaderTicksMin?: number
+  /** How long a candidate with a majority waits for the other voters, and steps back once if one has a longer log; default 0,
+   *  never. Below electionTicksMin. */
+  readonly longestLogWaitTicks?: number
   /** A learner that lacks at most so many entries for `promotionRounds` is told by `promotableLearner`; default 0, never.
    *  Needs checkQuorum; refused with ERR_INVALID_ARGUMENT otherwise. */
   readonly promotionLagEntriesMax?: number

@@ -27,6 +27,7 @@ export function followNewerCandidate(state: CoreState, term: Term): void {
 /** Asks whether an election could be won, without touching term or vote (dissertation §9.6). */
 export function becomePreCandidate(state: CoreState): void {
   state.tracker.clearVotes()
+  state.majorityTicks = undefined
   state.role = 'pre-candidate'
   state.leader = noReplica
 }
@@ -50,6 +51,7 @@ export function becomeLeader(state: CoreState): void {
   state.role = 'leader'
   state.ledSinceTicks = state.nowTicks
   state.leaseWaived = false
+  state.steppedBack = false
   state.leader = state.id
   for (const context of state.forwardedReads.takeAll()) state.reads.ask({ context, from: state.id })
   leadOneself(state)
@@ -80,6 +82,7 @@ function leaveRole(state: CoreState): void {
   const { log, persistence } = state
   state.reads.abandon()
   state.tracker.reset(state.id, log.lastIndex, persistence.durableIndex)
+  state.majorityTicks = undefined
   state.uncommittedBytes = 0
   state.noopIndex = 0 as LogIndex
   state.pendingMembershipIndex = 0 as LogIndex

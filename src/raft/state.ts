@@ -43,6 +43,10 @@ export interface CoreState {
   skippedTicks: number
   /** When a leader was last heard; the start counts as such, for what was promised before it is forgotten. */
   heardTicks: number
+  /** When this candidate had its majority and began to wait for the other voters; undefined while it does not. */
+  majorityTicks: number | undefined
+  /** This replica has stepped back for a longer log, and does not do so again before it has heard a leader. */
+  steppedBack: boolean
   /** When this leadership began. */
   ledSinceTicks: number
   /** A follower was told to campaign at once: no lease holds it back, for the rest of this leadership. */
@@ -115,6 +119,8 @@ export function createState(options: CoreOptions): CoreState {
     nowTicks: 0,
     skippedTicks: 0,
     heardTicks: 0,
+    majorityTicks: undefined,
+    steppedBack: false,
     ledSinceTicks: 0,
     leaseWaived: false,
     uncommittedBytes: 0,
@@ -153,6 +159,7 @@ export function hearLeader(state: CoreState, leader: ReplicaId): void {
 export function followLeader(state: CoreState, leader: ReplicaId): void {
   state.leader = leader
   state.heardTicks = state.nowTicks
+  state.steppedBack = false
   if (state.vote === noReplica && state.limits.membershipGuard === 'strict') state.vote = leader
 }
 

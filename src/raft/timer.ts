@@ -1,5 +1,5 @@
 import { noReplica } from '../base/ids.js'
-import { campaign } from './election.js'
+import { campaign, concludeElection } from './election.js'
 import { broadcastHeartbeat } from './heartbeat.js'
 import { expireLease } from './lease.js'
 import { countPromotionRounds } from './promotion.js'
@@ -18,7 +18,8 @@ export function tick(state: CoreState): void {
 
 function tickFollower(state: CoreState): void {
   repeatForwardedReads(state)
-  tickElection(state)
+  if (state.majorityTicks !== undefined) concludeElection(state)
+  else tickElection(state)
 }
 
 /** Nobody leads for as long as this replica's timeout: it campaigns (Raft §5.2). */

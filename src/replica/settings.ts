@@ -14,6 +14,7 @@ export type ReplicaSettings = Pick<
   | 'checkQuorum'
   | 'leaseMs'
   | 'leaseDriftMs'
+  | 'longestLogWaitMs'
   | 'loopStallMsMax'
   | 'promotionLagEntriesMax'
   | 'promotionRounds'
