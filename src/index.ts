@@ -9,7 +9,7 @@ export { Partition, type PartitionStatus, type ProposeOptions } from './node/par
 export { Session } from './node/session.js'
 export type { ProposeResult } from './replica/proposals.js'
 export type { PeerProgress } from './replica/replica-status.js'
-export type { CallOptions, LocalRead, SubscribeOptions } from './replica/replica.js'
+export type { CallOptions, LocalRead, ReadOptions, SubscribeOptions } from './replica/replica.js'
 export type { Change } from './replica/subscription.js'
 export { KeyRing, type KeyRingOptions } from './wal/key-ring.js'
 export type { KeyRingKeys } from './wal/keys.js'

@@ -3,6 +3,7 @@ import { didYouMean } from './near-miss.js'
 import type { NumberRow, OptionRow } from './option-rows.js'
 import type { OptionGroup, OptionName, Options, OptionsOf } from './options.js'
 import { optionNames, optionTable } from './options.js'
+import { leaseMarginTicks } from './tick-counts.js'
 import {
   byteUnitNames,
   durationUnitNames,
@@ -161,6 +162,11 @@ const orders: readonly Order[] = [
     'electionTimeoutMsMin',
     'followers must hear the leader before they campaign',
   ),
+  order(
+    'longestLogWaitMs',
+    'electionTimeoutMsMin',
+    'a candidate must not wait until the next campaign',
+  ),
   order('tickMs', 'heartbeatMs', 'heartbeats are sent on a tick'),
   order('reconnectMsMin', 'reconnectMsMax', 'the pause grows from one to the other'),
   order('retryMsMin', 'retryMsMax', 'the pause grows from one to the other'),
@@ -169,6 +175,12 @@ const orders: readonly Order[] = [
 ]
 
 function checkTogether(values: Map<string, OptionValue>, given: ReadonlySet<string>): void {
+  checkOrders(values, given)
+  if (Number(values.get('leaseMs') ?? 0) > 0) checkLease(Object.fromEntries(values) as Options)
+  if (Number(values.get('promotionLagEntriesMax') ?? 0) > 0) checkPromotion(values)
+}
+
+function checkOrders(values: Map<string, OptionValue>, given: ReadonlySet<string>): void {
   for (const { low, high, reason, yields } of orders) {
     const [lowValue, highValue] = [values.get(low), values.get(high)]
     if (typeof lowValue !== 'number' || typeof highValue !== 'number') continue
@@ -176,6 +188,28 @@ function checkTogether(values: Map<string, OptionValue>, given: ReadonlySet<stri
     if (!yields || given.has(low)) throw outOfOrder(low, lowValue, high, highValue, reason)
     values.set(low, highValue)
   }
+}
+
+/** A voter's promise must outlast the lease that relies on it, and only with check-quorum do voters promise. */
+function checkLease(options: Options): void {
+  const marginTicks = leaseMarginTicks(options)
+  if (marginTicks > 0 && options.checkQuorum) return
+  const { leaseMs, leaseDriftMs, heartbeatMs, tickMs, electionTimeoutMsMin } = options
+  const message =
+    `leaseMs (${leaseMs} ms) needs checkQuorum, and with leaseDriftMs (${leaseDriftMs} ms), heartbeatMs (${heartbeatMs} ms) ` +
+    `and a tick (${tickMs} ms) it must stay below electionTimeoutMsMin (${electionTimeoutMsMin} ms), in whole ticks`
+  throw new ClustorError('ERR_INVALID_ARGUMENT', message, {
+    fields: { option: 'leaseMs', value: leaseMs },
+  })
+}
+
+function checkPromotion(values: ReadonlyMap<string, OptionValue>): void {
+  if (values.get('checkQuorum') === true) return
+  const message =
+    'promotionLagEntriesMax needs checkQuorum: without it nobody looks whether a learner is heard'
+  throw new ClustorError('ERR_INVALID_ARGUMENT', message, {
+    fields: { option: 'promotionLagEntriesMax' },
+  })
 }
 
 function outOfOrder(

@@ -3,7 +3,13 @@ import type { StateMachine } from '../apply/state-machine.js'
 import type { LogIndex } from '../base/ids.js'
 import type { ProposeResult } from '../replica/proposals.js'
 import type { ReplicaStatus } from '../replica/replica-status.js'
-import type { CallOptions, LocalRead, Replica, SubscribeOptions } from '../replica/replica.js'
+import type {
+  CallOptions,
+  LocalRead,
+  ReadOptions,
+  Replica,
+  SubscribeOptions,
+} from '../replica/replica.js'
 import type { Change } from '../replica/subscription.js'
 import { Session } from './session.js'
 
@@ -56,14 +62,27 @@ export class Partition<Machine extends StateMachine = StateMachine> {
     })
   }
 
-  /** Reads linearizably: sees everything that was answered anywhere before the call. Leader only; costs a round of heartbeats
-   *  (shared by all reads of a turn) and no log entry.
+  /** Reads linearizably: sees everything that was answered anywhere before the call. The leader reads, or with `anywhere`
+   *  every node: it asks the leader how far it must have applied. Costs a round of heartbeats (shared by all reads of a turn; none
+   *  while a lease runs, option leaseMs) and no log entry.
    *  @throws ERR_NOT_LEADER, ERR_TIMEOUT, ERR_ABORTED, ERR_BUSY, and the reason for which the partition stopped. */
   read<Value>(
     query: (machine: Machine, appliedIndex: LogIndex) => Value,
-    options: CallOptions = {},
+    options: ReadOptions = {},
   ): Promise<Awaited<Value>> {
     return this.#replica.read(query, options)
+  }
+
+  /** Reads on this node as soon as the entry at `index` is applied here. With the index that a proposal was answered with, on
+   *  whichever node, the read shows that write. Asks nobody.
+   *  @throws ERR_TIMEOUT when the entry is not applied here in time; ERR_ABORTED, ERR_BUSY, and the reason for which the
+   *  partition stopped. */
+  readAt<Value>(
+    index: LogIndex,
+    query: (machine: Machine, appliedIndex: LogIndex) => Value,
+    options: CallOptions = {},
+  ): Promise<Awaited<Value>> {
+    return this.#replica.readAt(index, query, options)
   }
 
   /** Reads what is applied here, at once and possibly stale; says at which index. */

@@ -1,5 +1,6 @@
 import { expireLease } from './lease.js'
 import type { MembershipConfiguration } from './membership.js'
+import { restartPromotions } from './promotion.js'
 import { broadcastAppend, maybeCommit, sendPending } from './replication.js'
 import { becomeFollower } from './roles.js'
 import { noReplica } from '../base/ids.js'
@@ -11,6 +12,7 @@ export function configure(state: CoreState, configuration: MembershipConfigurati
   const { tracker, log, id } = state
   tracker.reconfigure(configuration, Math.max(log.lastIndex, 1))
   if (state.role !== 'leader') return
+  restartPromotions(state)
   // Other voters may elect: only what they confirm from here on counts.
   expireLease(state)
   if (!tracker.isVoter(id) && state.limits.stepDownOnRemoval) {

@@ -4,11 +4,12 @@ import { assertChangesApplied, assertValid } from './assertions.js'
 import { configure } from './configure.js'
 import { campaign } from './election.js'
 import type { EntryKind, EntryRange } from './entry-range.js'
-import { expireLease, hasLease } from './lease.js'
+import { hasLease } from './lease.js'
 import { maybeLeaveJoint, proposeMembership, takeAppliedChange } from './membership-proposal.js'
 import type { MembershipChangeResult } from './membership-change.js'
 import type { MembershipChange } from './membership.js'
 import type { Message } from './messages.js'
+import { promotableLearner } from './promotion.js'
 import { propose } from './propose.js'
 import { askReadIndex } from './read-index.js'
 import type {
@@ -24,11 +25,11 @@ import type {
 } from './ready.js'
 import { broadcastAppend, maybeCommit } from './replication.js'
 import { noteSnapshot, reportSnapshot } from './send-snapshot.js'
-import { createState, restartElectionTimer, type CoreState } from './state.js'
+import { createState, type CoreState } from './state.js'
 import { describeStatus } from './status.js'
 import { hasReady, takeReady } from './take-ready.js'
 import { passTermGate } from './term-gate.js'
-import { tick } from './timer.js'
+import { rearmElectionTimer, surrenderLeadership, tick } from './timer.js'
 import { forgetLeader, transferLeadership } from './transfer.js'
 import { dispatch } from './transitions.js'
 
@@ -89,6 +90,12 @@ export class Core {
     return result
   }
 
+  /** The learner that has kept up for long enough to become a voter (leader only; `promotionLagEntriesMax`), for the caller to
+   *  propose; 0 for none. Cheap: it may be asked after every tick. */
+  promotableLearner(): ReplicaId {
+    return promotableLearner(this.#state)
+  }
+
   /** A committed membership entry is being applied: its change is in force from here on. To be called for each one in
    *  order, before `acknowledgeApplied` passes it. A core appends an entry with an empty payload by itself to leave a
    *  joint configuration.
@@ -114,13 +121,22 @@ export class Core {
     forgetLeader(this.#state)
   }
 
-  /** Asks at which index a linearizable read may be served (leader only).
+  /** Asks at which index a linearizable read may be served. A follower or learner asks its leader, again and again until it
+   *  is answered, also by the next leader; without a leader it refuses.
    *  @param context told back in readStates or droppedReads; the caller keeps it unique. */
   readIndex(context: number): ReadIndexResult {
     return askReadIndex(this.#state, context)
   }
 
-  /** Whether a lease runs: for a second look after the stall guard, right before a read is answered. */
+  /** Time has passed for which there will be no ticks, because the process was busy or stood still: leases age by it,
+   *  timers do not. With leases this comes before `readIndex`, or a read could be served by a lease that is over.
+   *  @param count whole ticks of real time beyond those that `tick` was called for; 0 changes nothing. */
+  skipTicks(count: number): void {
+    invariant(Number.isSafeInteger(count) && count >= 0, 'R17', { count })
+    this.#state.skippedTicks += count
+  }
+
+  /** Whether a lease runs: this replica leads, and may serve reads without asking anybody. */
   hasLease(): boolean {
     return hasLease(this.#state)
   }
@@ -164,11 +180,16 @@ export class Core {
   }
 
   /** Starts the wait for a leader, or the leader's wait for its quorum, afresh. For a process that was stalled:
-   *  the silence it sees is its own, so it must neither campaign nor step down for it. A lease ends with it, so after a
-   *  stall this comes before any `readIndex`. */
+   *  the silence it sees is its own, so it must neither campaign nor step down for it. A lease ends with it. */
   rearmElectionTimer(): void {
-    restartElectionTimer(this.#state)
-    expireLease(this.#state)
+    rearmElectionTimer(this.#state)
+  }
+
+  /** Gives leadership up, for a process that stood still for so long that it must take itself for replaced; whoever waits for
+   *  a read or a transfer hears so. Unless nobody else could have replaced it. Starts the wait for a leader afresh, in any role. */
+  surrenderLeadership(): void {
+    surrenderLeadership(this.#state)
+    this.#assertValid()
   }
 
   /** Forgets the entries before `index`; they must be applied and durable. */

@@ -1,5 +1,6 @@
 import type { ReplicaId, Term } from '../base/ids.js'
 import { promisesLease } from './lease.js'
+import { heldBackForLongestLog } from './longest-log.js'
 import { hasUnappliedChange } from './membership-proposal.js'
 import type { Message, RequestVote } from './messages.js'
 import { becomeCandidate, becomeFollower, becomeLeader, becomePreCandidate } from './roles.js'
@@ -17,16 +18,24 @@ export function campaign(state: CoreState): void {
 
 /** Starts an election in the name of the leader, which hands its leadership over (dissertation §3.10). */
 export function campaignAtOnce(state: CoreState): void {
-  if (mayCampaign(state)) startElection(state, { leadershipTransfer: true })
+  if (!mayCampaign(state)) return
+  // It holds the leader's whole log.
+  state.steppedBack = true
+  startElection(state, { leadershipTransfer: true })
 }
 
 /** Counts an answer of a voter, and acts on the result. */
 export function countVote(state: CoreState, voter: ReplicaId, granted: boolean): void {
   state.tracker.recordVote(voter, granted)
+  concludeElection(state)
+}
+
+/** Acts on the votes so far. */
+export function concludeElection(state: CoreState): void {
   const result = state.tracker.voteResult()
   if (result === 'vote-pending') return
   if (result === 'vote-lost') loseElection(state)
-  else winElection(state)
+  else if (!heldBackForLongestLog(state)) winElection(state)
 }
 
 function startPreVote(state: CoreState): void {

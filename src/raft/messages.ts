@@ -95,6 +95,21 @@ export interface TimeoutNow extends Envelope {
   readonly kind: 'timeout-now'
 }
 
+/** A follower or learner asks at which index a linearizable read may be served (dissertation §6.4, the last paragraph). */
+export interface ReadIndexRequest extends Envelope {
+  readonly kind: 'read-index'
+  /** Unique among all requests of this replica, over its restarts too; rises while it runs. At least 1. */
+  readonly context: number
+}
+
+/** Answers it, once a quorum has confirmed the leadership after the request had come. */
+export interface ReadIndexResponse extends Envelope {
+  readonly kind: 'read-index-response'
+  readonly context: number
+  /** The leader's commit index when it took the request. */
+  readonly index: LogIndex
+}
+
 /** Every message that replicas exchange. All integers are below 2^53. */
 export type Message =
   | PreVote
@@ -107,6 +122,8 @@ export type Message =
   | HeartbeatResponse
   | InstallSnapshot
   | TimeoutNow
+  | ReadIndexRequest
+  | ReadIndexResponse
 
 /** The tag of a message. */
 export type MessageKind = Message['kind']

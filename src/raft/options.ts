@@ -31,6 +31,9 @@ const defaultLimits: CoreLimits = {
   leaseRoundTripTicks: 1,
   leaderTicksMin: 75,
   electionBiasTicks: 0,
+  longestLogWaitTicks: 0,
+  promotionLagEntriesMax: 0,
+  promotionRounds: 3,
 }
 
 /** Fills in the defaults and refuses what cannot work.
@@ -46,7 +49,12 @@ export function resolveLimits(options: CoreOptions): CoreLimits {
   refuseUnless(limits.heartbeatTicks >= 1, 'heartbeatTicks')
   refuseUnless(limits.electionTicksMin > limits.heartbeatTicks, 'electionTicksMin')
   refuseUnless(limits.electionTicksMax >= limits.electionTicksMin, 'electionTicksMax')
+  // A longer wait would run into the next campaign.
+  refuseUnless(limits.longestLogWaitTicks < limits.electionTicksMin, 'longestLogWaitTicks')
   refuseUnless(isLeaseSafe(limits), 'leaseTicks')
+  // Without check-quorum nobody looks whether a learner is heard.
+  refuseUnless(limits.promotionLagEntriesMax === 0 || limits.checkQuorum, 'promotionLagEntriesMax')
+  refuseUnless(limits.promotionRounds >= 1, 'promotionRounds')
   refuseUnless(limits.appendEntriesMax >= 1, 'appendEntriesMax')
   refuseUnless(limits.inflightMessagesMax >= 1, 'inflightMessagesMax')
   return limits

@@ -23,6 +23,8 @@ export class Progress {
   #paused = false
   /** Whether the replica was heard of since the last check-quorum. */
   recentActive = false
+  /** Check-quorum intervals on end in which this learner kept up. */
+  keptUpRounds = 0
 
   constructor(id: ReplicaId, nextIndex: number, window: { messagesMax: number; bytesMax: number }) {
     this.id = id
@@ -144,6 +146,7 @@ export class Progress {
     this.#nextIndex = nextIndex
     this.#sentCommitIndex = 0
     this.recentActive = false
+    this.keptUpRounds = 0
     this.#clear('probe')
   }
 

@@ -2,10 +2,22 @@ import type { LogIndex, ReplicaId } from '../base/ids.js'
 import { jointPosition } from './quorum.js'
 import type { ReadState, VoterSets } from './ready.js'
 
+/** A read, and the replica that asked for it. */
+export interface Read {
+  readonly context: number
+  readonly from: ReplicaId
+}
+
+/** A read that may be served once `index` is applied. */
+export interface ServedRead {
+  readonly read: Read
+  readonly index: LogIndex
+}
+
 interface Round {
   readonly number: number
   readonly index: LogIndex
-  readonly contexts: readonly number[]
+  readonly reads: readonly Read[]
   startedTicks: number
 }
 
@@ -14,17 +26,26 @@ interface Round {
  *  All reads of one turn share one round of heartbeats. Round numbers only rise, within a leadership and
  *  across them, so a late answer to an earlier round or an earlier leadership never confirms a newer one. */
 export class ReadRounds {
-  #asked: number[] = []
+  readonly #self: ReplicaId
+  #asked: Read[] = []
   #rounds: Round[] = []
   #lastNumber = 0
   readonly #confirmed = new Map<ReplicaId, number>()
   #states: ReadState[] = []
+  /** Those of other replicas. */
+  #answers: ServedRead[] = []
   #dropped: number[] = []
   #confirmedTicks = -Infinity
 
-  /** A read wants to be served. */
-  ask(context: number): void {
-    this.#asked.push(context)
+  constructor(self: ReplicaId) {
+    this.#self = self
+  }
+
+  /** A read wants to be served. Of another replica only the newest request counts: its answer holds for the earlier ones. */
+  ask(read: Read): void {
+    const { from } = read
+    if (from !== this.#self) this.#asked = this.#asked.filter((asked) => asked.from !== from)
+    this.#asked.push(read)
   }
 
   get hasAsked(): boolean {
@@ -37,8 +58,9 @@ export class ReadRounds {
   }
 
   /** A read is served at `index` without a round. */
-  serve(context: number, index: LogIndex): void {
-    this.#states.push({ context, index })
+  serve(read: Read, index: LogIndex): void {
+    if (read.from === this.#self) this.#states.push({ context: read.context, index })
+    else this.#answers.push({ read, index })
   }
 
   /** No round that was started so far says how long ago it was. Reads go on waiting for theirs: that is safe at any time. */
@@ -48,7 +70,7 @@ export class ReadRounds {
   }
 
   get hasResults(): boolean {
-    return this.#states.length > 0 || this.#dropped.length > 0
+    return this.#states.length + this.#answers.length + this.#dropped.length > 0
   }
 
   /** The newest round that is not confirmed; 0 for none. */
@@ -58,11 +80,11 @@ export class ReadRounds {
 
   /** Starts a round for every read asked so far.
    *  @param index the commit index now: the reads must see at least this much. */
-  startRound(self: ReplicaId, index: LogIndex, startedTicks: number): void {
+  startRound(index: LogIndex, startedTicks: number): void {
     this.#lastNumber++
-    this.#rounds.push({ number: this.#lastNumber, index, contexts: this.#asked, startedTicks })
+    this.#rounds.push({ number: this.#lastNumber, index, reads: this.#asked, startedTicks })
     this.#asked = []
-    this.#confirmed.set(self, this.#lastNumber)
+    this.#confirmed.set(this.#self, this.#lastNumber)
   }
 
   /** A replica answered a heartbeat of a round: it saw no newer leader then. */
@@ -74,26 +96,31 @@ export class ReadRounds {
   release(voters: VoterSets): void {
     const confirmed = jointPosition(voters, (id) => this.#confirmed.get(id) ?? 0)
     while (this.#rounds[0] !== undefined && this.#rounds[0].number <= confirmed) {
-      const { index, contexts, startedTicks } = this.#rounds[0]
+      const { index, reads, startedTicks } = this.#rounds[0]
       this.#confirmedTicks = Math.max(this.#confirmedTicks, startedTicks)
-      for (const context of contexts) this.#states.push({ context, index })
+      for (const read of reads) this.serve(read, index)
       this.#rounds.shift()
     }
   }
 
-  /** Leadership ended: whoever waits must ask again elsewhere. */
+  /** Leadership ended: whoever waits must ask again elsewhere. Other replicas do so by themselves. */
   abandon(): void {
-    for (const round of this.#rounds) this.#dropped.push(...round.contexts)
-    this.#dropped.push(...this.#asked)
+    const waiting = [...this.#rounds.flatMap(({ reads }) => reads), ...this.#asked]
+    for (const { from, context } of waiting) if (from === this.#self) this.#dropped.push(context)
     this.#rounds = []
     this.#asked = []
     this.#confirmed.clear()
     this.#confirmedTicks = -Infinity
   }
 
-  takeResults(): { readStates: ReadState[]; droppedReads: number[] } {
-    const results = { readStates: this.#states, droppedReads: this.#dropped }
+  takeResults(): { readStates: ReadState[]; answers: ServedRead[]; droppedReads: number[] } {
+    const results = {
+      readStates: this.#states,
+      answers: this.#answers,
+      droppedReads: this.#dropped,
+    }
     this.#states = []
+    this.#answers = []
     this.#dropped = []
     return results
   }

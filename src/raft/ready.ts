@@ -171,6 +171,14 @@ export interface CoreOptions {
   readonly leaseRoundTripTicks?: number
   /** A leader hands leadership over when it has led for so long, not before; default 75 (750 ms), 0 for at once. */
   readonly leaderTicksMin?: number
+  /** How long a candidate with a majority waits for the other voters, and steps back once if one has a longer log; default 0,
+   *  never. Below electionTicksMin. */
+  readonly longestLogWaitTicks?: number
+  /** A learner that lacks at most so many entries for `promotionRounds` is told by `promotableLearner`; default 0, never.
+   *  Needs checkQuorum; refused with ERR_INVALID_ARGUMENT otherwise. */
+  readonly promotionLagEntriesMax?: number
+  /** Check-quorum intervals on end for which a learner must keep up; default 3. */
+  readonly promotionRounds?: number
   /** Added to every election timeout: replicas with a smaller one campaign first, so they lead more often. Default 0. */
   readonly electionBiasTicks?: number
 }
@@ -217,6 +225,8 @@ export interface CoreStatus {
   readonly electionTimeoutTicks: number
   readonly voters: VoterSets
   readonly configuration: MembershipConfiguration
+  /** Whether it serves reads without asking anybody. */
+  readonly leaseHeld: boolean
   /** The target of a leadership transfer that is under way; 0 for none. */
   readonly transferee: ReplicaId
   /** Per replica, this one included, sorted by id; empty unless leader. */
@@ -264,7 +274,8 @@ export type TransferResult =
       readonly remainingTicks: number
     }
 
-/** What became of a read request: accepted ones end in `readStates` or in `droppedReads`. */
+/** What became of a read request: accepted ones end in `readStates`, or in `droppedReads` when the leader that took them lost
+ *  its leadership. Those of a follower that nobody answers end never: give them a deadline. */
 export type ReadIndexResult =
   | { readonly kind: 'accepted' }
   | { readonly kind: 'dropped'; readonly reason: 'not-leader'; readonly leader: ReplicaId }

@@ -1,7 +1,7 @@
 import { noReplica, type LogIndex, type ReplicaId, type Term } from '../base/ids.js'
 import { invariant } from '../base/invariant.js'
 import { entryKinds } from './entry-range.js'
-import { restartElectionTimer, type CoreState } from './state.js'
+import { followLeader, restartElectionTimer, type CoreState } from './state.js'
 
 /** Follows `leader` (0: nobody known) in `term`. */
 export function becomeFollower(state: CoreState, term: Term, leader: ReplicaId): void {
@@ -9,8 +9,8 @@ export function becomeFollower(state: CoreState, term: Term, leader: ReplicaId):
   leaveRole(state)
   restartElectionTimer(state)
   state.role = 'follower'
-  state.leader = leader
-  if (leader !== noReplica) state.heardTicks = state.nowTicks
+  state.leader = noReplica
+  if (leader !== noReplica) followLeader(state, leader)
 }
 
 /** Learns of a newer term from a candidate that has not got this replica's vote. A follower's election timer
@@ -27,6 +27,7 @@ export function followNewerCandidate(state: CoreState, term: Term): void {
 /** Asks whether an election could be won, without touching term or vote (dissertation §9.6). */
 export function becomePreCandidate(state: CoreState): void {
   state.tracker.clearVotes()
+  state.majorityTicks = undefined
   state.role = 'pre-candidate'
   state.leader = noReplica
 }
@@ -50,7 +51,9 @@ export function becomeLeader(state: CoreState): void {
   state.role = 'leader'
   state.ledSinceTicks = state.nowTicks
   state.leaseWaived = false
+  state.steppedBack = false
   state.leader = state.id
+  for (const context of state.forwardedReads.takeAll()) state.reads.ask({ context, from: state.id })
   leadOneself(state)
   // A change of a predecessor may be among these entries: until they are applied there is no other.
   state.pendingMembershipIndex = state.log.lastIndex
@@ -79,6 +82,7 @@ function leaveRole(state: CoreState): void {
   const { log, persistence } = state
   state.reads.abandon()
   state.tracker.reset(state.id, log.lastIndex, persistence.durableIndex)
+  state.majorityTicks = undefined
   state.uncommittedBytes = 0
   state.noopIndex = 0 as LogIndex
   state.pendingMembershipIndex = 0 as LogIndex

@@ -2,6 +2,7 @@ import { noReplica, type LogIndex, type ReplicaId, type Term } from '../base/ids
 import { invariant } from '../base/invariant.js'
 import { integerBetween, type Random } from '../base/random.js'
 import { Applying } from './applying.js'
+import { ForwardedReads } from './forwarded-reads.js'
 import { LogView } from './log-view.js'
 import type { Message } from './messages.js'
 import { resolveConfiguration, resolveLimits, type CoreLimits } from './options.js'
@@ -27,6 +28,7 @@ export interface CoreState {
   readonly applying: Applying
   readonly tracker: Tracker
   readonly reads: ReadRounds
+  readonly forwardedReads: ForwardedReads
   term: Term
   vote: ReplicaId
   role: Role
@@ -37,8 +39,14 @@ export interface CoreState {
   heartbeatElapsedTicks: number
   /** Ticks since the start. */
   nowTicks: number
+  /** Time that passed without its ticks, in ticks. Only leases age by it. */
+  skippedTicks: number
   /** When a leader was last heard; the start counts as such, for what was promised before it is forgotten. */
   heardTicks: number
+  /** When this candidate had its majority and began to wait for the other voters; undefined while it does not. */
+  majorityTicks: number | undefined
+  /** This replica has stepped back for a longer log, and does not do so again before it has heard a leader. */
+  steppedBack: boolean
   /** When this leadership began. */
   ledSinceTicks: number
   /** A follower was told to campaign at once: no lease holds it back, for the rest of this leadership. */
@@ -49,6 +57,8 @@ export interface CoreState {
   noopIndex: LogIndex
   /** The last membership entry that was applied. */
   membershipIndex: LogIndex
+  /** Replicas that have left the configuration, by entries that were applied here, and have not voted since. */
+  readonly former: Set<ReplicaId>
   /** The last entry that may be a membership change and was there when leadership began, or was proposed since: only when
    *  it is applied can there be another. */
   pendingMembershipIndex: LogIndex
@@ -95,7 +105,8 @@ export function createState(options: CoreOptions): CoreState {
       bytesMax: limits.applyingBytesMax,
     }),
     tracker: new Tracker(resolveConfiguration(options), log.lastIndex + 1, limits),
-    reads: new ReadRounds(),
+    reads: new ReadRounds(options.id),
+    forwardedReads: new ForwardedReads(),
     term: hardState.term,
     vote: hardState.vote,
     // What was applied was committed, even if the hard state on disk is older than that.
@@ -106,12 +117,16 @@ export function createState(options: CoreOptions): CoreState {
     electionTimeoutTicks: 0,
     heartbeatElapsedTicks: 0,
     nowTicks: 0,
+    skippedTicks: 0,
     heardTicks: 0,
+    majorityTicks: undefined,
+    steppedBack: false,
     ledSinceTicks: 0,
     leaseWaived: false,
     uncommittedBytes: 0,
     noopIndex: 0 as LogIndex,
     membershipIndex: appliedIndex,
+    former: new Set(),
     pendingMembershipIndex: 0 as LogIndex,
     transferee: noReplica,
     snapshot: recovered.snapshot,
@@ -136,8 +151,16 @@ export function restartElectionTimer(state: CoreState): void {
 /** A follower hears its leader. */
 export function hearLeader(state: CoreState, leader: ReplicaId): void {
   postponeElection(state)
+  followLeader(state, leader)
+}
+
+/** Takes a replica for the leader of the current term, and gives it the vote of the term if that is left: this replica may have
+ *  voted in the term, been removed, and come back with an empty disk, and must not vote for another one (M09). */
+export function followLeader(state: CoreState, leader: ReplicaId): void {
   state.leader = leader
   state.heardTicks = state.nowTicks
+  state.steppedBack = false
+  if (state.vote === noReplica && state.limits.membershipGuard === 'strict') state.vote = leader
 }
 
 /** A leader was heard, or a vote was given: the wait for a leader starts over. */

@@ -1,3 +1,4 @@
+import { hasLease } from './lease.js'
 import type { CoreStatus } from './ready.js'
 import type { CoreState } from './state.js'
 
@@ -22,6 +23,7 @@ export function describeStatus(state: CoreState): CoreStatus {
     electionTimeoutTicks: state.electionTimeoutTicks,
     voters: { incoming: configuration.incoming, outgoing: configuration.outgoing },
     configuration,
+    leaseHeld: hasLease(state),
     transferee: state.transferee,
     progress: state.role === 'leader' ? tracker.status() : [],
   }

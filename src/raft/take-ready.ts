@@ -1,5 +1,11 @@
 import type { HardState, Ready, SoftState } from './ready.js'
-import { canStartReadRound, startReadRound } from './read-index.js'
+import {
+  answerForwardedRead,
+  canForwardReads,
+  canStartReadRound,
+  forwardReads,
+  startReadRound,
+} from './read-index.js'
 import { appliableIndex, type CoreState } from './state.js'
 
 /** Whether takeReady would give anything to do. */
@@ -12,6 +18,7 @@ export function hasReady(state: CoreState): boolean {
     state.applying.hasNext(appliableIndex(state)) ||
     state.reads.hasResults ||
     canStartReadRound(state) ||
+    canForwardReads(state) ||
     changedHardState(state) !== undefined ||
     changedSoftState(state) !== undefined
   )
@@ -20,7 +27,9 @@ export function hasReady(state: CoreState): boolean {
 /** Collects everything there is to do, and takes it as handed out. */
 export function takeReady(state: CoreState): Ready {
   if (canStartReadRound(state)) startReadRound(state)
-  const { readStates, droppedReads } = state.reads.takeResults()
+  if (canForwardReads(state)) forwardReads(state)
+  const { readStates, answers, droppedReads } = state.reads.takeResults()
+  for (const answer of answers) answerForwardedRead(state, answer)
   const { messages, messagesAfterPersist } = state
   state.messages = []
   state.messagesAfterPersist = []

@@ -76,6 +76,8 @@ function enterNewTerm(state: CoreState, message: Message): boolean {
     case 'request-vote-response':
     case 'append-entries-response':
     case 'heartbeat-response':
+    case 'read-index':
+    case 'read-index-response':
     case 'timeout-now':
       becomeFollower(state, message.term, noReplica)
       return true

@@ -1,7 +1,9 @@
 import { noReplica } from '../base/ids.js'
-import { campaign } from './election.js'
+import { campaign, concludeElection } from './election.js'
 import { broadcastHeartbeat } from './heartbeat.js'
-import { startReadRound } from './read-index.js'
+import { expireLease } from './lease.js'
+import { countPromotionRounds } from './promotion.js'
+import { repeatForwardedReads, startReadRound } from './read-index.js'
 import { becomeFollower } from './roles.js'
 import { abandonTransfer } from './transfer.js'
 import { isPromotable, restartElectionTimer, type CoreState } from './state.js'
@@ -11,6 +13,12 @@ export function tick(state: CoreState): void {
   state.nowTicks++
   state.electionElapsedTicks++
   if (state.role === 'leader') tickLeader(state)
+  else tickFollower(state)
+}
+
+function tickFollower(state: CoreState): void {
+  repeatForwardedReads(state)
+  if (state.majorityTicks !== undefined) concludeElection(state)
   else tickElection(state)
 }
 
@@ -25,6 +33,7 @@ function tickLeader(state: CoreState): void {
   state.heartbeatElapsedTicks++
   if (state.electionElapsedTicks >= state.limits.electionTicksMin) {
     state.electionElapsedTicks = 0
+    countPromotionRounds(state)
     if (state.limits.checkQuorum && !state.tracker.takeQuorumActive(state.id)) {
       // Dissertation §6.2: a leader that hears no quorum may have been replaced without knowing.
       becomeFollower(state, state.term, noReplica)
@@ -36,4 +45,18 @@ function tickLeader(state: CoreState): void {
   state.heartbeatElapsedTicks = 0
   if (state.limits.leaseTicks > 0) startReadRound(state)
   else broadcastHeartbeat(state)
+}
+
+/** Waits for a leader, or for a quorum, from here on: the silence before was this process's own. */
+export function rearmElectionTimer(state: CoreState): void {
+  restartElectionTimer(state)
+  expireLease(state)
+}
+
+/** The leader steps down within its term. Where it is the only voter nobody can have replaced it, and it leads on. */
+export function surrenderLeadership(state: CoreState): void {
+  const { incoming, outgoing } = state.tracker.configuration
+  const hasOthers = [...incoming, ...outgoing].some((voter) => voter !== state.id)
+  if (state.role === 'leader' && hasOthers) becomeFollower(state, state.term, noReplica)
+  else rearmElectionTimer(state)
 }

@@ -79,6 +79,15 @@ export class Tracker {
     return jointVoteResult(this.#configuration, (id) => this.#votes.get(id))
   }
 
+  get hasRefusal(): boolean {
+    return [...this.#votes.values()].includes(false)
+  }
+
+  /** Whether every voter has answered. */
+  get hasEveryVote(): boolean {
+    return this.#ids.every((id) => !this.isVoter(id) || this.#votes.has(id))
+  }
+
   /** The index that a quorum is known to hold durably. */
   quorumMatchIndex(): number {
     return jointPosition(this.#configuration, (id) => this.#progress.get(id)?.matchIndex ?? 0)

@@ -4,6 +4,7 @@ import { followAppendEntries, handleAppendEntries } from './append-entries.js'
 import { followHeartbeat, handleHeartbeat, handleHeartbeatResponse } from './heartbeat.js'
 import { followInstallSnapshot, handleInstallSnapshot } from './install-snapshot.js'
 import type { Message, MessageKind } from './messages.js'
+import { handleReadIndex, handleReadIndexResponse } from './read-index.js'
 import type { Role } from './ready.js'
 import {
   handlePreVoteResponse,
@@ -42,6 +43,8 @@ export const transitions: Readonly<Record<Role, Handlers>> = {
     'heartbeat-response': ignore,
     'install-snapshot': handleInstallSnapshot,
     'timeout-now': handleTimeoutNow,
+    'read-index': ignore,
+    'read-index-response': handleReadIndexResponse,
   },
   'pre-candidate': {
     'pre-vote': handlePreVote,
@@ -54,6 +57,8 @@ export const transitions: Readonly<Record<Role, Handlers>> = {
     'heartbeat-response': ignore,
     'install-snapshot': followInstallSnapshot,
     'timeout-now': ignore,
+    'read-index': ignore,
+    'read-index-response': handleReadIndexResponse,
   },
   candidate: {
     'pre-vote': handlePreVote,
@@ -66,6 +71,8 @@ export const transitions: Readonly<Record<Role, Handlers>> = {
     'heartbeat-response': ignore,
     'install-snapshot': followInstallSnapshot,
     'timeout-now': ignore,
+    'read-index': ignore,
+    'read-index-response': handleReadIndexResponse,
   },
   leader: {
     'pre-vote': handlePreVote,
@@ -78,6 +85,8 @@ export const transitions: Readonly<Record<Role, Handlers>> = {
     'heartbeat-response': handleHeartbeatResponse,
     'install-snapshot': refuseSecondLeader,
     'timeout-now': ignore,
+    'read-index': handleReadIndex,
+    'read-index-response': ignore,
   },
 }
 

@@ -5,32 +5,29 @@
  *  the proposals that wait become one batch, the reads one round, and then the core's Ready is executed: one write, one
  *  append to each follower. Nothing calls backwards: whatever an effect causes is an input of the next round. */
 import type { Applier } from '../apply/applier.js'
-import { ClustorError } from '../base/errors.js'
-import { Fifo } from '../base/fifo.js'
+import type { ClustorError } from '../base/errors.js'
 import type { LogIndex, ReplicaId, Term } from '../base/ids.js'
 import { noReplica } from '../base/ids.js'
 import { invariant } from '../base/invariant.js'
 import type { Core } from '../raft/core.js'
-import { entryKinds } from '../raft/entry-range.js'
 import type { MembershipChangeResult } from '../raft/membership-change.js'
 import { decodeMembershipChange } from '../raft/membership-codec.js'
-import type { MembershipChange } from '../raft/membership.js'
-import type { CoreStatus, MembershipProposeResult, Ready, Role } from '../raft/ready.js'
+import type { CoreStatus, Ready, Role, SoftState } from '../raft/ready.js'
 import type { PeerMessage } from '../transport/transport.js'
 import { ApplyPump } from './apply-pump.js'
 import { FrameSource } from './frame-source.js'
 import { FrameStage } from './frame-stage.js'
 import { createCore } from './loop-parts.js'
 import type { Input, LoopParts } from './loop-parts.js'
-import { membershipRefusal } from './membership-entry.js'
+import { LearnerPromotion } from './learner-promotion.js'
 import { MessageSender } from './message-sender.js'
+import { ProposalIntake } from './proposal-intake.js'
 import { ProposalQueue } from './proposals.js'
-import type { ProposalBatch } from './proposals.js'
 import { ReadQueue } from './reads.js'
 import { ReadyExecutor } from './ready-executor.js'
-import { batchCountMax, batchesInFlightMax, deadlineTicks, diskRetryTicks } from './settings.js'
+import { batchCountMax, deadlineTicks, diskRetryTicks } from './settings.js'
 import { asClustorError, copyWith } from './stop-errors.js'
-import { StallGuard } from './ticks.js'
+import { SkippedTicks, StallGuard } from './ticks.js'
 import { Transfers } from './transfers.js'
 import type { TransferRequest } from './transfers.js'
 
@@ -45,14 +42,16 @@ export class ReplicaLoop {
   readonly #sender: MessageSender
   readonly #pump: ApplyPump
   readonly #guard: StallGuard
+  readonly #skippedTicks: SkippedTicks
   readonly #transfers: Transfers
-  /** Last index of each proposal batch that is not committed. */
-  readonly #batchEnds = new Fifo<LogIndex>()
+  readonly #promotion: LearnerPromotion
+  readonly #intake: ProposalIntake
   #inputs: Input[] = []
   #scheduled = false
   #tickCount = 0
   #diskFullTicks = 0
   #role: Role = 'follower'
+  #leader: ReplicaId = noReplica
   #term: Term
   #diskError: ClustorError | null = null
   #stopError: ClustorError | null = null
@@ -72,9 +71,21 @@ export class ReplicaLoop {
       batchBytesMax: settings.appendBytesMax,
       batchCountMax,
     })
+    this.#intake = new ProposalIntake({
+      core: this.#core,
+      queue: this.proposals,
+      stage: this.#stage,
+      log,
+      drainReady: () => {
+        this.#drainReady()
+      },
+      notLeader: (leader) => parts.notLeader(leader, this.#term),
+      lostUntilMs: () => this.#lostUntilMs(),
+    })
     this.reads = new ReadQueue(settings.proposalQueueMax)
     this.#pump = this.#createPump(applier)
     this.#transfers = new Transfers(settings.tickMs)
+    this.#promotion = new LearnerPromotion(this.#core, this.proposals, settings.requestTimeoutMs)
     const stallMs = Math.max(3 * settings.tickMs, settings.electionTimeoutMsMin / 2)
     log.listen({
       // What was acknowledged may be gone: this replica must not vote or lead on the strength of it.
@@ -82,6 +93,7 @@ export class ReplicaLoop {
       stalled: () => parts.changed(),
     })
     this.#guard = new StallGuard(stallMs, parts.ticks.nowMs())
+    this.#skippedTicks = new SkippedTicks(settings.tickMs, parts.ticks.nowMs())
     this.#schedule()
   }
 
@@ -188,7 +200,7 @@ export class ReplicaLoop {
     try {
       do {
         this.#handleInputs()
-        this.#propose()
+        this.#intake.propose(this.#diskError)
         this.#startReads()
         this.#drainReady()
         this.#pump.run()
@@ -202,7 +214,7 @@ export class ReplicaLoop {
 
   #hasWork(): boolean {
     if (this.#stopError !== null) return false
-    return this.#inputs.length > 0 || this.#core.hasReady() || this.#mayPropose()
+    return this.#inputs.length > 0 || this.#core.hasReady() || this.#intake.mayPropose
   }
 
   #handleInputs(): void {
@@ -251,13 +263,17 @@ export class ReplicaLoop {
       if (!this.#stage.accepts(entries.firstIndex)) this.#drainReady()
       this.#stage.add({ range: entries, bytes: frames })
     }
+    if (message.kind === 'read-index') this.#lookAtClock()
     this.#core.step(message)
   }
 
   #tick(): void {
     const nowMs = this.#parts.ticks.nowMs()
-    if (this.#guard.isStalled(nowMs)) this.#core.rearmElectionTimer()
-    else this.#core.tick()
+    const stalledMs = this.#guard.stalledMs(nowMs)
+    this.#core.skipTicks(this.#skippedTicks.take(nowMs, stalledMs > 0 ? 0 : 1))
+    if (stalledMs === 0) this.#core.tick()
+    else if (stalledMs >= this.#parts.settings.loopStallMsMax) this.#core.surrenderLeadership()
+    else this.#core.rearmElectionTimer()
     this.#tickCount += 1
     this.#sender.sendDeferred()
     if (this.#executor.isDiskFull) this.#retryDisk()
@@ -265,6 +281,7 @@ export class ReplicaLoop {
     this.proposals.expire(nowMs)
     this.reads.expire(nowMs)
     this.#transfers.expire(nowMs)
+    this.#promotion.look(nowMs)
   }
 
   #transfer(request: TransferRequest): void {
@@ -285,49 +302,22 @@ export class ReplicaLoop {
     this.#executor.retry()
   }
 
-  #mayPropose(): boolean {
-    return this.proposals.waitingCount > 0 && this.#batchEnds.length < batchesInFlightMax
-  }
-
-  #propose(): void {
-    const diskError = this.#diskError
-    if (diskError !== null) this.proposals.failWaiting(() => copyWith(diskError, 'not-applied'))
-    if (!this.#mayPropose()) return
-    // The core's decision about received frames comes first: they and new ones may claim the same indexes.
-    if (!this.#stage.isEmpty) this.#drainReady()
-    const batch = this.proposals.takeBatch()
-    if (batch === null) return
-    const result = this.#offer(batch)
-    if (result.kind === 'dropped') {
-      this.proposals.dropped(() => this.#dropError(result, batch))
-      return
-    }
-    const { term, firstIndex, lastIndex } = result
-    this.#stage.add(this.#parts.log.encode(term, firstIndex, batch.kind, batch.payloads))
-    this.proposals.accepted(term, firstIndex, this.#lostUntilMs())
-    this.#batchEnds.push(lastIndex)
-  }
-
-  #offer({ kind, byteLengths, payloads: [payload] }: ProposalBatch): MembershipProposeResult {
-    if (kind !== entryKinds.membership) return this.#core.propose(kind, byteLengths)
-    return this.#core.proposeMembership(changeOf(payload), byteLengths[0] ?? 0)
-  }
-
-  #dropError(drop: Drop, { payloads: [payload] }: ProposalBatch): ClustorError {
-    if (drop.reason === 'not-leader') return this.#parts.notLeader(drop.leader, this.#term)
-    if (drop.reason === 'refused') {
-      const { configuration } = this.#core.status()
-      return membershipRefusal(drop.refusal, changeOf(payload), configuration)
-    }
-    return new ClustorError('ERR_BUSY', 'too many bytes are proposed and not committed yet')
-  }
-
   #startReads(): void {
+    if (this.#role !== 'leader') {
+      this.reads.refuseAtFollower(() => this.#parts.notLeader(this.#leader, this.#term))
+    }
     const context = this.reads.startRound()
     if (context === null) return
+    this.#lookAtClock()
     const result = this.#core.readIndex(context)
     if (result.kind === 'accepted') return
     this.reads.dropped(context, () => this.#parts.notLeader(result.leader, this.#term))
+  }
+
+  /** Reads are asked before this look at the clock. So if a lease still runs by it, nobody else led when they were
+   *  asked, however late the ticks are and however long the process stood still before. */
+  #lookAtClock(): void {
+    this.#core.skipTicks(this.#skippedTicks.take(this.#parts.ticks.nowMs(), 0))
   }
 
   #drainReady(): void {
@@ -338,7 +328,7 @@ export class ReplicaLoop {
 
   #execute(ready: Ready): void {
     if (ready.hardState !== undefined) this.#term = ready.hardState.term
-    if (ready.softState !== undefined) this.#changeRole(ready.softState.role)
+    if (ready.softState !== undefined) this.#changeRole(ready.softState)
     const frames = this.#stage.take(ready.entries)
     if (frames !== undefined || ready.truncateFrom !== undefined) {
       this.#sender.offerLatest(frames ?? null)
@@ -351,15 +341,13 @@ export class ReplicaLoop {
     }
   }
 
-  #changeRole(role: Role): void {
+  #changeRole({ role, leader }: SoftState): void {
+    this.#leader = leader
     const wasLeader = this.#role === 'leader'
     // A leader that was removed leaves no word of it to a later append: the others could not know that it is committed.
     if (wasLeader && role !== 'leader') this.#sender.sendDeferred()
     this.#role = role
-    if (wasLeader && role !== 'leader') {
-      this.proposals.leadershipLost(this.#lostUntilMs())
-      this.#batchEnds.clear()
-    }
+    if (wasLeader && role !== 'leader') this.#intake.leadershipLost()
     this.#parts.changed()
   }
 
@@ -369,10 +357,7 @@ export class ReplicaLoop {
   }
 
   #commit(index: LogIndex): void {
-    for (let end = this.#batchEnds.peek(); end !== undefined && end <= index;) {
-      this.#batchEnds.shift()
-      end = this.#batchEnds.peek()
-    }
+    this.#intake.committed(index)
     this.#pump.commit(index)
   }
 
@@ -453,8 +438,3 @@ export class ReplicaLoop {
     })
   }
 }
-
-type Drop = Extract<MembershipProposeResult, { kind: 'dropped' }>
-
-const changeOf = (payload: Uint8Array | undefined): MembershipChange =>
-  decodeMembershipChange(payload ?? new Uint8Array(0))

@@ -3,10 +3,12 @@ import { Fifo } from '../base/fifo.js'
 import type { LogIndex } from '../base/ids.js'
 import type { ReadState } from '../raft/ready.js'
 
-/** A linearizable read: told once, when the state machine has applied enough, or that it will not be served. */
+/** A read: told once, when the state machine has applied enough, or that it will not be served. */
 export interface ReadRequest {
   readonly deadlineMs: number
   readonly signal: AbortSignal | undefined
+  /** Whether a follower may serve it, by asking its leader. */
+  readonly anywhere: boolean
   /** Runs between two batches of the state machine. */
   serve(appliedIndex: LogIndex): void
   reject(error: ClustorError): void
@@ -15,6 +17,7 @@ export interface ReadRequest {
 /** A read that may have been answered; a round keeps it until the round ends. */
 class PendingRead {
   readonly deadlineMs: number
+  readonly anywhere: boolean
   readonly #signal: AbortSignal | undefined
   #request: ReadRequest | null
   #onAbort: (() => void) | undefined
@@ -22,6 +25,7 @@ class PendingRead {
   constructor(request: ReadRequest) {
     this.#request = request
     this.deadlineMs = request.deadlineMs
+    this.anywhere = request.anywhere
     this.#signal = request.signal
   }
 
@@ -48,18 +52,27 @@ interface ConfirmedRound {
   readonly reads: readonly PendingRead[]
 }
 
+interface IndexedRead {
+  readonly index: LogIndex
+  readonly read: PendingRead
+}
+
 /** Rounds that may wait for their quorum; later reads share the next one. Two would do on a fast network, more hide
  *  the latency of a slow one; a round costs a heartbeat to each follower. */
 const roundsInFlightMax = 4
 
-/** The linearizable reads of one partition (Raft dissertation §6.4): all reads of a turn share one round, and each is
- *  served when the state machine has applied the commit index of the moment at which the round began. */
+/** The reads of one partition that wait. Linearizable ones (Raft dissertation §6.4) share one round a turn, and each is
+ *  served when the state machine has applied the commit index of the moment at which the round began. Others name the index
+ *  that they need. */
 export class ReadQueue {
   readonly #countMax: number
   #waiting: PendingRead[] = []
   readonly #rounds = new Map<number, readonly PendingRead[]>()
   /** Their indexes never fall: the commit index does not. */
   readonly #confirmed = new Fifo<ConfirmedRound>()
+  /** Reads that name the index which they need, in no order. */
+  #indexed: IndexedRead[] = []
+  #firstIndexed = Infinity
   #lastContext = 0
   #pendingCount = 0
 
@@ -74,18 +87,24 @@ export class ReadQueue {
 
   /** Queues a read, or rejects it with ERR_BUSY or ERR_ABORTED at once. */
   add(request: ReadRequest): void {
-    const { signal } = request
-    if (signal?.aborted === true) {
-      request.reject(aborted(signal))
-    } else if (this.#pendingCount >= this.#countMax) {
-      const message = `${this.#pendingCount} reads are under way already`
-      request.reject(new ClustorError('ERR_BUSY', message))
-    } else {
-      const read = new PendingRead(request)
-      this.#pendingCount += 1
-      this.#waiting.push(read)
-      if (signal !== undefined) read.listen(() => this.#reject(read, aborted(signal)))
-    }
+    const read = this.#admit(request)
+    if (read !== null) this.#waiting.push(read)
+  }
+
+  /** Queues a read that needs no round, only a state in which `index` is applied; refuses as `add`. */
+  addAt(index: LogIndex, request: ReadRequest): void {
+    const read = this.#admit(request)
+    if (read === null) return
+    this.#indexed.push({ index, read })
+    this.#firstIndexed = Math.min(this.#firstIndexed, index)
+  }
+
+  /** Refuses the waiting reads that only a leader may serve. */
+  refuseAtFollower(error: () => ClustorError): void {
+    const refused = this.#waiting.filter(({ anywhere }) => !anywhere)
+    if (refused.length === 0) return
+    this.#waiting = this.#waiting.filter(({ anywhere }) => anywhere)
+    for (const read of refused) this.#reject(read, error())
   }
 
   /** Starts a round for everything that waits: returns its context, unique in this process, or null for nothing to do. */
@@ -114,11 +133,20 @@ export class ReadQueue {
 
   /** Serves what the applied state is good enough for. Call it between batches only. */
   serve(appliedIndex: LogIndex): void {
+    this.#serveIndexed(appliedIndex)
     for (let next = this.#confirmed.peek(); next !== undefined; next = this.#confirmed.peek()) {
       if (next.index > appliedIndex) return
       this.#confirmed.shift()
       for (const read of next.reads) this.#finish(read)?.serve(appliedIndex)
     }
+  }
+
+  #serveIndexed(appliedIndex: LogIndex): void {
+    if (appliedIndex < this.#firstIndexed) return
+    const due = this.#indexed.filter(({ index }) => index <= appliedIndex)
+    this.#indexed = this.#indexed.filter(({ index }) => index > appliedIndex)
+    this.#firstIndexed = Math.min(...this.#indexed.map(({ index }) => index))
+    for (const { read } of due) this.#finish(read)?.serve(appliedIndex)
   }
 
   /** Fails what is past its deadline. */
@@ -130,6 +158,7 @@ export class ReadQueue {
       this.#reject(read, new ClustorError('ERR_TIMEOUT', message))
     }
     this.#waiting = this.#waiting.filter(({ isOpen }) => isOpen)
+    this.#indexed = this.#indexed.filter(({ read }) => read.isOpen)
   }
 
   /** Fails everything. */
@@ -140,12 +169,31 @@ export class ReadQueue {
     this.#waiting = []
     this.#rounds.clear()
     this.#confirmed.clear()
+    this.#indexed = []
+  }
+
+  #admit(request: ReadRequest): PendingRead | null {
+    const { signal } = request
+    if (signal?.aborted === true) {
+      request.reject(aborted(signal))
+      return null
+    }
+    if (this.#pendingCount >= this.#countMax) {
+      const message = `${this.#pendingCount} reads are under way already`
+      request.reject(new ClustorError('ERR_BUSY', message))
+      return null
+    }
+    const read = new PendingRead(request)
+    this.#pendingCount += 1
+    if (signal !== undefined) read.listen(() => this.#reject(read, aborted(signal)))
+    return read
   }
 
   *#all(): Iterable<PendingRead> {
     yield* this.#waiting
     for (const reads of this.#rounds.values()) yield* reads
     for (const { reads } of this.#confirmed) yield* reads
+    for (const { read } of this.#indexed) yield read
   }
 
   #reject(read: PendingRead, error: ClustorError): void {

@@ -33,6 +33,8 @@ export interface ReplicaStatus {
   readonly configuration: MembershipConfiguration
   /** Who is to take the leadership over; null for nobody. */
   readonly transferTarget: ReplicaId | null
+  /** Whether it answers linearizable reads by its lease, without asking anybody (option leaseMs). */
+  readonly leaseHeld: boolean
   /** Empty unless leader. */
   readonly peers: readonly PeerProgress[]
   /** Proposals without an index, entries of ours not yet applied, reads not yet served, writes not yet durable. */
@@ -77,6 +79,7 @@ export function buildStatus(parts: StatusParts): ReplicaStatus {
     lastIndex: log.lastIndex,
     voters: [...new Set([...core.voters.incoming, ...core.voters.outgoing])],
     configuration: core.configuration,
+    leaseHeld: stopError === null && core.leaseHeld,
     transferTarget: core.transferee === noReplica ? null : core.transferee,
     peers: stopError === null ? core.progress.map((peer) => peerProgress(peer, nameOf)) : [],
     pending: parts.pending,

@@ -15,6 +15,7 @@ import type { ReplicaLog } from '../wal/replica-log.js'
 import { ReplicaLoop } from './loop.js'
 import { membershipPayload } from './membership-entry.js'
 import type { ProposalWaiter } from './proposals.js'
+import type { ReadRequest } from './reads.js'
 import { buildStatus } from './replica-status.js'
 import type { ReplicaStatus } from './replica-status.js'
 import { proposalLimitBytes } from './settings.js'
@@ -59,6 +60,11 @@ export interface CallOptions {
   /** From now on; the option requestTimeoutMs by default. */
   readonly timeoutMs?: number | undefined
   readonly signal?: AbortSignal | undefined
+}
+
+export interface ReadOptions extends CallOptions {
+  /** Whether a follower or learner may answer, having asked its leader; false by default. */
+  readonly anywhere?: boolean | undefined
 }
 
 export interface ProposeCallOptions extends CallOptions {
@@ -194,33 +200,32 @@ export class Replica<Machine extends StateMachine = StateMachine> {
     this.#loop.forgetLeader()
   }
 
-  /** Reads linearizably: sees every write that was answered before the call. Leader only; ReadIndex, no log entry.
+  /** Reads linearizably: sees every write that was answered before the call. ReadIndex, no log entry. The leader reads, or
+   *  with `anywhere` a follower or learner too: it asks its leader how far it must have applied, and waits for that.
    *  `query` runs between two batches of the state machine and may return a promise if the machine's data allow it.
-   *  @throws ERR_NOT_LEADER with fields leader and leaderHint, ERR_TIMEOUT, ERR_ABORTED, ERR_BUSY, and the reason for
-   *  which the replica stopped. */
+   *  @throws ERR_NOT_LEADER with fields leader and leaderHint, with `anywhere` only when no leader is known or it has just lost
+   *  its leadership; ERR_TIMEOUT, ERR_ABORTED, ERR_BUSY, and the reason for which the replica stopped. */
   read<Value>(
+    query: (machine: Machine, appliedIndex: LogIndex) => Value,
+    options: ReadOptions = {},
+  ): Promise<Awaited<Value>> {
+    return this.#read(query, options, (request) => {
+      this.#loop.reads.add(request)
+    })
+  }
+
+  /** Reads here, on a leader, follower or learner, as soon as the entry at `index` is applied. With the index that a proposal was
+   *  answered with, the read shows that write; with the applied index of an earlier read, it shows nothing older than that one.
+   *  It may be older than what others have seen, and asks nobody.
+   *  @throws ERR_TIMEOUT when the entry is not applied here in time, also when there is none; ERR_ABORTED, ERR_BUSY, and the
+   *  reason for which the replica stopped. */
+  readAt<Value>(
+    index: LogIndex,
     query: (machine: Machine, appliedIndex: LogIndex) => Value,
     options: CallOptions = {},
   ): Promise<Awaited<Value>> {
-    return new Promise((resolve, reject) => {
-      const stopError = this.#loop.stopError
-      if (stopError !== null) {
-        reject(stopError)
-        return
-      }
-      this.#loop.reads.add({
-        deadlineMs: this.#deadline(options),
-        signal: options.signal,
-        serve: (appliedIndex) => {
-          try {
-            resolve(query(this.#options.machine, appliedIndex) as Awaited<Value>)
-          } catch (error) {
-            reject(asError(error))
-          }
-        },
-        reject,
-      })
-      this.#loop.wake()
+    return this.#read(query, options, (request) => {
+      this.#loop.reads.addAt(index, request)
     })
   }
 
@@ -298,6 +303,34 @@ export class Replica<Machine extends StateMachine = StateMachine> {
   async #close(): Promise<void> {
     this.#loop.stop(new ClustorError('ERR_CLOSED', 'the partition was closed'))
     await this.#options.log.close()
+  }
+
+  #read<Value>(
+    query: (machine: Machine, appliedIndex: LogIndex) => Value,
+    options: ReadOptions,
+    add: (request: ReadRequest) => void,
+  ): Promise<Awaited<Value>> {
+    return new Promise((resolve, reject) => {
+      const { stopError } = this.#loop
+      if (stopError !== null) {
+        reject(stopError)
+        return
+      }
+      add({
+        deadlineMs: this.#deadline(options),
+        signal: options.signal,
+        anywhere: options.anywhere ?? false,
+        serve: (appliedIndex) => {
+          try {
+            resolve(query(this.#options.machine, appliedIndex) as Awaited<Value>)
+          } catch (error) {
+            reject(asError(error))
+          }
+        },
+        reject,
+      })
+      this.#loop.wake()
+    })
   }
 
   #feed(): ChangeFeed {

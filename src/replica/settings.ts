@@ -1,5 +1,6 @@
 import { envelopeBytesMax } from '../apply/command.js'
 import type { Options } from '../config/options.js'
+import { tickCounts } from '../config/tick-counts.js'
 import type { CoreOptions } from '../raft/ready.js'
 
 /** The options that a replica reads. All of them have a row in src/config/options.ts. */
@@ -11,6 +12,12 @@ export type ReplicaSettings = Pick<
   | 'heartbeatMs'
   | 'preVote'
   | 'checkQuorum'
+  | 'leaseMs'
+  | 'leaseDriftMs'
+  | 'longestLogWaitMs'
+  | 'loopStallMsMax'
+  | 'promotionLagEntriesMax'
+  | 'promotionRounds'
   | 'inflightMessagesMax'
   | 'inflightBytesMax'
   | 'appendBytesMax'
@@ -48,21 +55,18 @@ type CoreTiming = Omit<CoreOptions, 'id' | 'voters' | 'random' | 'recovered'>
 
 /** The core's options from those of the configuration; durations become ticks, rounded up. */
 export function coreOptions(settings: ReplicaSettings): CoreTiming {
-  const ticks = (durationMs: number): number => Math.max(1, Math.ceil(durationMs / settings.tickMs))
-  const heartbeatTicks = ticks(settings.heartbeatMs)
-  const electionTicksMin = Math.max(heartbeatTicks + 1, ticks(settings.electionTimeoutMsMin))
   return {
-    heartbeatTicks,
-    electionTicksMin,
-    electionTicksMax: Math.max(electionTicksMin, ticks(settings.electionTimeoutMsMax)),
+    ...tickCounts(settings),
     preVote: settings.preVote,
     checkQuorum: settings.checkQuorum,
+    promotionLagEntriesMax: settings.promotionLagEntriesMax,
+    promotionRounds: settings.promotionRounds,
     appendBytesMax: settings.appendBytesMax,
     inflightMessagesMax: settings.inflightMessagesMax,
     inflightBytesMax: settings.inflightBytesMax,
     uncommittedBytesMax: settings.uncommittedBytesMax,
     committedBytesMax: settings.applyBytesMax,
-    leaderTicksMin: ticks(leadershipMsMin),
+    leaderTicksMin: Math.ceil(leadershipMsMin / settings.tickMs),
     applyingBytesMax: 4 * settings.applyBytesMax,
   }
 }

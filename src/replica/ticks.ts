@@ -49,12 +49,36 @@ export class StallGuard {
     return this.#count
   }
 
-  /** Whether the tick at `nowMs` follows a stall and must not count. */
-  isStalled(nowMs: number): boolean {
-    const late = nowMs - this.#lastTickMs >= this.#stallMs
+  /** @returns for how long this process stood still before the tick at `nowMs`, which must not count then; 0 for a tick that
+   *  counts. */
+  stalledMs(nowMs: number): number {
+    const sinceMs = nowMs - this.#lastTickMs
     this.#lastTickMs = nowMs
-    this.#guarded = late && !this.#guarded
-    if (this.#guarded) this.#count += 1
-    return this.#guarded
+    this.#guarded = sinceMs >= this.#stallMs && !this.#guarded
+    if (!this.#guarded) return 0
+    this.#count += 1
+    return sinceMs
+  }
+}
+
+/** Finds the ticks that have passed by the clock and that a core did not get: a busy loop has fewer ticks than time passes. */
+export class SkippedTicks {
+  readonly #tickMs: number
+  readonly #startMs: number
+  #toldCount = 0
+
+  constructor(tickMs: number, nowMs: number) {
+    this.#tickMs = tickMs
+    this.#startMs = nowMs
+  }
+
+  /** @param givenCount ticks that the core is given now.
+   *  @returns whole ticks that have passed besides those given; each is returned once. */
+  take(nowMs: number, givenCount: number): number {
+    const passedCount = Math.floor((nowMs - this.#startMs) / this.#tickMs)
+    this.#toldCount += givenCount
+    const skippedCount = Math.max(0, passedCount - this.#toldCount)
+    this.#toldCount += skippedCount
+    return skippedCount
   }
 }

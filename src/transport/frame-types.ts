@@ -18,6 +18,8 @@ export const frameTypes = {
   heartbeatResponse: 0x17,
   installSnapshot: 0x18,
   timeoutNow: 0x19,
+  readIndex: 0x1a,
+  readIndexResponse: 0x1b,
 
   propose: 0x20,
   query: 0x21,

@@ -38,6 +38,8 @@ const messageTypes = {
   'heartbeat-response': frameTypes.heartbeatResponse,
   'install-snapshot': frameTypes.installSnapshot,
   'timeout-now': frameTypes.timeoutNow,
+  'read-index': frameTypes.readIndex,
+  'read-index-response': frameTypes.readIndexResponse,
 } as const satisfies Record<MessageKind, number>
 
 /** Bytes of a body, without the frames of an append and the configuration of a snapshot. */
@@ -52,6 +54,8 @@ const headBytesOf = {
   'heartbeat-response': 20,
   'install-snapshot': 28,
   'timeout-now': 12,
+  'read-index': 20,
+  'read-index-response': 28,
 } as const satisfies Record<MessageKind, number>
 
 /** Bytes of a message's body. */
@@ -115,7 +119,12 @@ function writeFields(bytes: Buffer, offset: number, message: Message): void {
       writePosition(bytes, offset + 8, message.context)
       return
     case 'heartbeat-response':
+    case 'read-index':
       writePosition(bytes, offset, message.context)
+      return
+    case 'read-index-response':
+      writePosition(bytes, offset, message.context)
+      writePosition(bytes, offset + 8, message.index)
       return
     case 'install-snapshot':
       writePosition(bytes, offset, message.snapshot.index)
@@ -127,7 +136,7 @@ function writeFields(bytes: Buffer, offset: number, message: Message): void {
   }
 }
 
-/** Reads a body of type 0x10 to 0x19. The frames of an append are verified and stay a view of the body.
+/** Reads a body of type 0x10 to 0x1b. The frames of an append are verified and stay a view of the body.
  *  @throws ERR_PROTOCOL for an unknown type, a wrong length, an unknown flag, an integer of 2^53 or more, or frames that do not
  *  follow the message; and what decodeFrames throws. */
 export function readMessage(
@@ -151,11 +160,15 @@ export function readMessage(
     case frameTypes.heartbeat:
       return { message: readHeartbeat(body, route), frames: null }
     case frameTypes.heartbeatResponse:
-      return { message: readHeartbeatResponse(body, route), frames: null }
+      return { message: readContext(body, route, 'heartbeat-response'), frames: null }
     case frameTypes.installSnapshot:
       return { message: readSnapshot(body, route), frames: null }
     case frameTypes.timeoutNow:
       return { message: readTimeoutNow(body, route), frames: null }
+    case frameTypes.readIndex:
+      return { message: readContext(body, route, 'read-index'), frames: null }
+    case frameTypes.readIndexResponse:
+      return { message: readReadIndexResponse(body, route), frames: null }
     default:
       throw new ClustorError('ERR_PROTOCOL', `unknown type ${describeType(body[0] ?? 0)}`)
   }
@@ -250,11 +263,22 @@ function readHeartbeat(body: Buffer, { from, to }: MessageRoute): Message {
   return { kind: 'heartbeat', from, to, term: readTerm(body, 4), commitIndex, context }
 }
 
-function readHeartbeatResponse(body: Buffer, { from, to }: MessageRoute): Message {
-  assertBodyBytes(body, headBytesOf['heartbeat-response'])
+function readContext(
+  body: Buffer,
+  { from, to }: MessageRoute,
+  kind: 'heartbeat-response' | 'read-index',
+): Message {
+  assertBodyBytes(body, headBytesOf[kind])
+  assertNoFlags(body)
+  return { kind, from, to, term: readTerm(body, 4), context: readPosition(body, 12) }
+}
+
+function readReadIndexResponse(body: Buffer, { from, to }: MessageRoute): Message {
+  const kind = 'read-index-response'
+  assertBodyBytes(body, headBytesOf[kind])
   assertNoFlags(body)
   const context = readPosition(body, 12)
-  return { kind: 'heartbeat-response', from, to, term: readTerm(body, 4), context }
+  return { kind, from, to, term: readTerm(body, 4), context, index: readIndex(body, 20) }
 }
 
 function readSnapshot(body: Buffer, { from, to }: MessageRoute): Message {

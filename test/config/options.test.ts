@@ -88,6 +88,13 @@ const refusals = [
     given: { heartbeatMs: '1s' },
     message: /heartbeatMs \(1 s\) exceeds electionTimeoutMsMin \(150 ms\)/,
   },
+  { given: { leaseMs: 80 }, message: /leaseMs \(80 ms\) .*must stay below electionTimeoutMsMin/ },
+  { given: { leaseMs: 70, leaseDriftMs: 20 }, message: /leaseDriftMs \(20 ms\)/ },
+  { given: { leaseMs: 50, checkQuorum: false }, message: /needs checkQuorum/ },
+  {
+    given: { promotionLagEntriesMax: 10, checkQuorum: false },
+    message: /promotionLagEntriesMax needs checkQuorum/,
+  },
   { given: { electionTimeoutMsMin: 900 }, message: /exceeds electionTimeoutMsMax \(300 ms\)/ },
 ]
 
@@ -130,4 +137,8 @@ test('a group holds its own options and refuses those of other rooms', (t) => {
     refusalOf(() => resolveGroup(['log'], [layer({ tickMs: 10 }, 'DurableLog.open')])).message,
     /unknown option tickMs in DurableLog\.open/,
   )
+})
+
+test('the longest lease that leaves room for a heartbeat, drift and an answer is taken', (t) => {
+  t.is(resolveOptions([layer({ leaseMs: 70 })]).leaseMs, 70)
 })

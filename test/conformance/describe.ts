@@ -32,6 +32,8 @@ export const messageNames: Readonly<Record<MessageKind, string>> = {
   'heartbeat-response': 'MsgHeartbeatResp',
   'install-snapshot': 'MsgSnap',
   'timeout-now': 'MsgTimeoutNow',
+  'read-index': 'MsgReadIndex',
+  'read-index-response': 'MsgReadIndexResp',
 }
 
 const progressNames: Readonly<Record<ProgressState, string>> = {

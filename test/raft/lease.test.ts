@@ -61,6 +61,20 @@ test('L03: a leader that was stalled has no lease, and late answers from before 
   t.true(servesAlone(leader))
 })
 
+test('L03: a lease ages by the ticks that were skipped, a promise does not', (t) => {
+  const three = leased()
+  const [leader, voter] = [three.replica(1), three.replica(2)]
+
+  leader.core.skipTicks(6)
+  t.true(leader.core.hasLease())
+  leader.core.skipTicks(1)
+  voter.core.skipTicks(100)
+  voter.core.campaign()
+
+  t.false(servesAlone(leader))
+  t.is(voter.core.status().role, 'follower')
+})
+
 test('a voter keeps its promise when it forgets its leader or is told to campaign', (t) => {
   const three = leased()
   const voter = three.replica(2)

@@ -371,3 +371,65 @@ test('a restarted replica takes up the configuration by applying its log again',
 
   t.deepEqual(membersOf(three.replica(2)), simple([1, 2, 3]))
 })
+
+/** Replica 3 of three was removed, and lost its disk. */
+function removedAndWiped(): Cluster {
+  const three = led(3, 3)
+  three.replica(1).proposeChange('r3')
+  three.settle()
+  three.replica(3).wipe()
+  three.checker.forget(3)
+  return three
+}
+
+test('M09: a removed replica that is back with an empty disk gets no vote and disturbs nobody', (t) => {
+  const three = removedAndWiped()
+  const { term } = three.replica(1).core.status()
+
+  three.tick(200)
+
+  t.like(three.replica(1).core.status(), { role: 'leader', term })
+  t.not(three.replica(3).role, 'leader')
+})
+
+test('M09: it may not come back as a voter, but as a learner, and vote when it holds the log', (t) => {
+  const three = removedAndWiped()
+
+  t.like(three.replica(1).proposeChange('v3'), {
+    reason: 'refused',
+    refusal: 'replica 3 was removed; it comes back as a learner, and votes when it has caught up',
+  })
+  three.isolate(3)
+  t.is(three.replica(1).proposeChange('l3').kind, 'accepted')
+  three.settle()
+  t.like(three.replica(1).proposeChange('v3'), { reason: 'refused' })
+  three.heal().tick(10)
+  t.is(three.replica(1).proposeChange('v3').kind, 'accepted')
+  three.settle()
+
+  for (const replica of three.replicas) t.deepEqual(membersOf(replica), simple([1, 2, 3]))
+})
+
+test('M09: it does not vote a second time in the term in which it voted before it lost its disk', (t) => {
+  const three = removedAndWiped()
+  three.replica(1).proposeChange('l3')
+  three.settle().tick(10)
+  const back = three.replica(3)
+  back.crash()
+
+  back.step(requestVote({ from: 2, to: 3, term: 1, lastIndex: 99, lastTerm: 1 }))
+  back.settle()
+
+  t.is(back.core.status().vote, asReplica(1))
+  t.like(back.takeOutgoing().at(-1), { kind: 'request-vote-response', rejected: true })
+})
+
+test('a replica that was added again and removed again is still remembered', (t) => {
+  const three = removedAndWiped()
+  for (const change of ['l3', 'r3']) {
+    three.replica(1).proposeChange(change)
+    three.settle()
+  }
+
+  t.like(three.replica(1).proposeChange('v3'), { reason: 'refused' })
+})

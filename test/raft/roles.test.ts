@@ -61,6 +61,12 @@ test('a write of which nothing was handed out proves nothing (R13)', (t) => {
   )
 })
 
+test('time that runs backwards is refused (R17)', (t) => {
+  const { core } = cluster(1).elect(1).replica(1)
+
+  for (const count of [-1, 0.5]) t.throws(() => core.skipTicks(count), { message: /R17 / })
+})
+
 test('a snapshot that is not applied, or not of this log, cannot be sent (R16)', (t) => {
   const { core } = cluster(1).elect(1).replica(1)
   const { configuration } = core.status()

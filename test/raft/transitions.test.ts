@@ -69,6 +69,8 @@ const currentTerm: Readonly<Record<Role, Readonly<Record<MessageKind, Effect>>>>
     'heartbeat-response': nothing,
     'install-snapshot': follows,
     'timeout-now': { role: 'candidate', answers: ['request-vote', 'request-vote'] },
+    'read-index': nothing,
+    'read-index-response': nothing,
   },
   'pre-candidate': {
     'pre-vote': preVotes,
@@ -81,6 +83,8 @@ const currentTerm: Readonly<Record<Role, Readonly<Record<MessageKind, Effect>>>>
     'heartbeat-response': nothing,
     'install-snapshot': follows,
     'timeout-now': nothing,
+    'read-index': nothing,
+    'read-index-response': nothing,
   },
   candidate: {
     'pre-vote': preVotes,
@@ -93,6 +97,8 @@ const currentTerm: Readonly<Record<Role, Readonly<Record<MessageKind, Effect>>>>
     'heartbeat-response': nothing,
     'install-snapshot': follows,
     'timeout-now': nothing,
+    'read-index': nothing,
+    'read-index-response': nothing,
   },
   leader: {
     'pre-vote': preVotes,
@@ -106,6 +112,8 @@ const currentTerm: Readonly<Record<Role, Readonly<Record<MessageKind, Effect>>>>
     'heartbeat-response': { answers: ['append-entries'] },
     'install-snapshot': secondLeader,
     'timeout-now': nothing,
+    'read-index': nothing,
+    'read-index-response': nothing,
   },
 }
 
@@ -123,6 +131,8 @@ const newerTerm: Readonly<Record<MessageKind, number>> = {
   'install-snapshot': 9,
   // The follower campaigns at once, in the term after.
   'timeout-now': 10,
+  'read-index': 9,
+  'read-index-response': 9,
 }
 
 const roles = Object.keys(currentTerm) as Role[]

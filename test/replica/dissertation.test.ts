@@ -141,7 +141,7 @@ test('§6.3: a client says which answers it has, and those are not kept', async 
 })
 
 test('§6.3: all servers expire the same session at the same entry: the one that was used least recently', async (t) => {
-  const cluster = new SimulatedCluster(10, 3, {}, { sessionsMax: 2 })
+  const cluster = new SimulatedCluster(10, 3, {}, { options: { sessionsMax: 2 } })
   await cluster.elect(1)
   const used = await cluster.openSession(1)
   const unused = await cluster.openSession(1)

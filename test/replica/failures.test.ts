@@ -148,7 +148,7 @@ test('W06: damage that a scrubber finds stops the replica with its code, idle or
 })
 
 test('L08: a leader that is stuck in a sync and replaced meanwhile expires no session, neither by time nor by what it was asked', async (t) => {
-  const cluster = new SimulatedCluster(24, 3, {}, { sessionsMax: 1 })
+  const cluster = new SimulatedCluster(24, 3, {}, { options: { sessionsMax: 1 } })
   await cluster.elect(1)
   const session = await cluster.openSession(1)
   const before = cluster.propose(1, 'once', stamp(session, 1))

@@ -2,6 +2,7 @@ import test from 'ava'
 
 import { ClustorError } from '../../src/base/errors.js'
 import { asIndex } from '../../src/base/ids.js'
+import type { LogIndex } from '../../src/base/ids.js'
 import { ReadQueue } from '../../src/replica/reads.js'
 
 /** A queue whose reads tell in `events` what became of them. */
@@ -13,13 +14,19 @@ class Bench {
     this.queue = new ReadQueue(countMax)
   }
 
-  add(name: string, { deadlineMs = Infinity, signal }: AddOptions = {}): void {
-    this.queue.add({
+  add(
+    name: string,
+    { deadlineMs = Infinity, signal, anywhere = false, at }: AddOptions = {},
+  ): void {
+    const request = {
       deadlineMs,
       signal,
-      serve: (appliedIndex) => this.events.push(`${name} served at ${appliedIndex}`),
-      reject: ({ code }) => this.events.push(`${name} ${code}`),
-    })
+      anywhere,
+      serve: (appliedIndex: LogIndex) => this.events.push(`${name} served at ${appliedIndex}`),
+      reject: ({ code }: ClustorError) => this.events.push(`${name} ${code}`),
+    }
+    if (at === undefined) this.queue.add(request)
+    else this.queue.addAt(asIndex(at), request)
   }
 
   confirm(context: number | null, index: number): void {
@@ -30,6 +37,9 @@ class Bench {
 interface AddOptions {
   readonly deadlineMs?: number
   readonly signal?: AbortSignal
+  readonly anywhere?: boolean
+  /** The index that the read names. */
+  readonly at?: number
 }
 
 test('reads of one turn share a round and wait until its index is applied', (t) => {
@@ -109,4 +119,43 @@ test('a read ends once: by its deadline, by its signal, or served', (t) => {
     'too late ERR_ABORTED',
     'served served at 1',
   ])
+})
+
+test('L10: reads that name an index are served when it is applied, in any order, without a round', (t) => {
+  const bench = new Bench()
+  bench.add('later', { at: 9 })
+  bench.add('sooner', { at: 5 })
+  t.is(bench.queue.startRound(), null)
+
+  for (const appliedIndex of [4, 5, 8, 12]) bench.queue.serve(asIndex(appliedIndex))
+
+  t.deepEqual(bench.events, ['sooner served at 5', 'later served at 12'])
+  t.is(bench.queue.pendingCount, 0)
+})
+
+test('a read that names an index ends by its deadline, its signal or the end of all', (t) => {
+  const bench = new Bench()
+  const controller = new AbortController()
+  bench.add('late', { at: 9, deadlineMs: 50 })
+  bench.add('aborted', { at: 9, signal: controller.signal })
+  bench.add('closed', { at: 9 })
+
+  bench.queue.expire(50)
+  controller.abort()
+  bench.queue.failAll(() => new ClustorError('ERR_CLOSED', 'closed'))
+  bench.queue.serve(asIndex(9))
+
+  t.deepEqual(bench.events, ['late ERR_TIMEOUT', 'aborted ERR_ABORTED', 'closed ERR_CLOSED'])
+})
+
+test('at a follower only the reads that may be served anywhere get a round', (t) => {
+  const bench = new Bench()
+  bench.add('leader only')
+  bench.add('anywhere', { anywhere: true })
+
+  bench.queue.refuseAtFollower(() => new ClustorError('ERR_NOT_LEADER', 'no'))
+  bench.confirm(bench.queue.startRound(), 1)
+  bench.queue.serve(asIndex(1))
+
+  t.deepEqual(bench.events, ['leader only ERR_NOT_LEADER', 'anywhere served at 1'])
 })

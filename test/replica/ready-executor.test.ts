@@ -50,6 +50,13 @@ const messages: { readonly [Kind in MessageKind]: Extract<Message, { kind: Kind 
     },
   },
   'timeout-now': { kind: 'timeout-now', ...envelope },
+  'read-index': { kind: 'read-index', ...envelope, context: 1 },
+  'read-index-response': {
+    kind: 'read-index-response',
+    ...envelope,
+    context: 1,
+    index: asIndex(4),
+  },
 }
 const kinds = Object.keys(messages) as MessageKind[]
 

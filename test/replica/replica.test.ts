@@ -283,7 +283,7 @@ test('a read that is not served in time fails', async (t) => {
   await cluster.elect(1)
   cluster.isolate(1)
 
-  const read = readTexts(cluster, 1, 50)
+  const read = readTexts(cluster, 1, { timeoutMs: 50 })
   await cluster.steps(12)
 
   t.like(read.error, { code: 'ERR_TIMEOUT' })

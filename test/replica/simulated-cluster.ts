@@ -4,6 +4,7 @@ import type { ClustorError } from '../../src/base/errors.js'
 import { asReplica } from '../../src/base/ids.js'
 import type { LogIndex, ReplicaId, Term } from '../../src/base/ids.js'
 import { SeededRandom, integerBetween } from '../../src/base/random.js'
+import type { Options } from '../../src/config/options.js'
 import { resolveOptions } from '../../src/config/resolve.js'
 import { memberIds } from '../../src/raft/membership.js'
 import type { MembershipTransition, ReplicaChange } from '../../src/raft/membership.js'
@@ -19,6 +20,8 @@ export const tickMs = 10
 export class RecordingMachine implements StateMachine {
   readonly applied: { readonly index: LogIndex; readonly text: string }[] = []
   readonly #later: boolean
+  #open: (() => void) | null = null
+  #gate: Promise<void> | null = null
 
   /** @param later whether `apply` returns a promise. */
   constructor({ later = false } = {}) {
@@ -30,7 +33,18 @@ export class RecordingMachine implements StateMachine {
       this.applied.push({ index, text: Buffer.from(payload).toString() })
       return Buffer.from(String(this.applied.length))
     })
+    if (this.#gate !== null) return this.#gate.then(() => results)
     return this.#later ? Promise.resolve(results) : results
+  }
+
+  /** From the next batch on, applying does not end before `release`. */
+  hold(): void {
+    this.#gate = new Promise((resolve) => (this.#open = resolve))
+  }
+
+  release(): void {
+    this.#open?.()
+    this.#gate = null
   }
 
   get texts(): readonly string[] {
@@ -55,12 +69,11 @@ export interface Weather {
   readonly flushPercent?: number
 }
 
-/** Who belongs to the partition at its beginning, and what it remembers. */
-export interface Members {
+/** Who belongs to the partition at its beginning, and the options of every node. */
+export interface Setup {
   readonly voters?: readonly number[]
   readonly learners?: readonly number[]
-  /** The option of that name; its default when absent. */
-  readonly sessionsMax?: number
+  readonly options?: Partial<Options>
 }
 
 interface Flight {
@@ -74,6 +87,8 @@ class SimulatedNode {
   tick: () => void = () => undefined
   receive: (message: PeerMessage) => void = () => undefined
   log = new MemoryLog()
+  /** What arrived while the process stands still; null while it runs. */
+  held: PeerMessage[] | null = null
 
   readonly id: ReplicaId
 
@@ -90,16 +105,16 @@ class SimulatedNode {
 export class SimulatedCluster {
   readonly nodes: readonly SimulatedNode[]
   readonly #random: SeededRandom
-  readonly #members: Members
+  readonly #setup: Setup
   readonly #cut = new Set<string>()
   readonly #leaders = new Map<Term, ReplicaId>()
   weather: Weather
   #flights: Flight[] = []
   #step = 0
 
-  /** @param members of the configuration before the first entry; by default every node is a voter. */
-  constructor(seed: number, nodeCount = 3, weather: Weather = {}, members: Members = {}) {
-    this.#members = members
+  /** @param setup by default every node is a voter, with the default options. */
+  constructor(seed: number, nodeCount = 3, weather: Weather = {}, setup: Setup = {}) {
+    this.#setup = setup
     this.#random = new SeededRandom(seed)
     this.weather = weather
     this.nodes = Array.from({ length: nodeCount }, (_, at) => new SimulatedNode(asReplica(at + 1)))
@@ -143,7 +158,7 @@ export class SimulatedCluster {
       if (this.#chance(this.weather.flushPercent ?? 100)) node.log.flush()
     }
     await settle()
-    for (const node of this.nodes) node.tick()
+    for (const node of this.nodes) if (node.held === null) node.tick()
     await settle()
     this.#checkLeaders()
   }
@@ -179,7 +194,10 @@ export class SimulatedCluster {
     this.#flights = this.#flights.filter(({ dueStep }) => dueStep > this.#step)
     for (const { message } of due) {
       const { from, to } = message.message
-      if (!this.#cut.has(`${from}>${to}`)) this.node(to).receive(message)
+      if (this.#cut.has(`${from}>${to}`)) continue
+      const { held, receive } = this.node(to)
+      if (held === null) receive(message)
+      else held.push(message)
     }
     await settle()
   }
@@ -200,6 +218,19 @@ export class SimulatedCluster {
     this.#cut.clear()
   }
 
+  /** The process stands still: no ticks, and what arrives waits. */
+  pause(id: number): void {
+    this.node(id).held ??= []
+  }
+
+  /** It goes on: what waited arrives, before a tick. */
+  resume(id: number): void {
+    const node = this.node(id)
+    const held = node.held ?? []
+    node.held = null
+    for (const message of held) node.receive(message)
+  }
+
   /** The process dies: what was not durable is gone. */
   kill(id: number): void {
     const node = this.node(id)
@@ -207,6 +238,7 @@ export class SimulatedCluster {
     node.replica = null
     node.tick = () => undefined
     node.receive = () => undefined
+    node.held = null
     node.log = node.log.crash()
     dead?.close().catch(() => undefined)
   }
@@ -260,12 +292,12 @@ export class SimulatedCluster {
     node.machine = new RecordingMachine({ later: this.weather.appliesLater ?? false })
     node.replica = new Replica({
       id: node.id,
-      voters: (this.#members.voters ?? this.nodes.map(({ id }) => id)).map(asReplica),
-      learners: (this.#members.learners ?? []).map(asReplica),
+      voters: (this.#setup.voters ?? this.nodes.map(({ id }) => id)).map(asReplica),
+      learners: (this.#setup.learners ?? []).map(asReplica),
       log: node.log,
       machine: node.machine,
       random: new SeededRandom(this.#random.nextUint32()),
-      settings: { ...resolveOptions([]), ...sessionSettings(this.#members) },
+      settings: resolveOptions([{ source: 'test', values: this.#setup.options ?? {} }]),
       ticks: {
         nowMs: () => this.#step * tickMs,
         start: (onTick) => {
@@ -320,10 +352,6 @@ export async function settle(): Promise<void> {
   await new Promise(setImmediate)
   await new Promise(setImmediate)
 }
-
-const sessionSettings = ({ sessionsMax }: Members): { readonly sessionsMax?: number } =>
-  sessionsMax === undefined ? {} : { sessionsMax }
-
 const changeKinds = { v: 'add-voter', l: 'add-learner', r: 'remove' } as const
 
 function replicaChange(word: string): ReplicaChange {

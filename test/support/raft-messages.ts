@@ -66,6 +66,13 @@ export const sampleMessages: { readonly [Kind in MessageKind]: Message & { kind:
     },
   },
   'timeout-now': { ...envelope, kind: 'timeout-now' },
+  'read-index': { ...envelope, kind: 'read-index', context: 2 ** 52 + 3 },
+  'read-index-response': {
+    ...envelope,
+    kind: 'read-index-response',
+    context: 2 ** 52 + 3,
+    index: asIndex(14),
+  },
 }
 
 /** An append that carries payloads as entries of term 7. */

@@ -97,7 +97,7 @@ test('unknown types, unknown flags and other lengths are refused', (t) => {
   }
 
   for (const broken of [
-    changed(0, 0x1a),
+    changed(0, 0x1c),
     changed(1, 1),
     body.subarray(0, 27),
     Buffer.concat([body, Buffer.alloc(1)]),

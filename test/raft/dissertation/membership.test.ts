@@ -15,13 +15,13 @@ test('§4: a cluster takes requests while its members change', (t) => {
   const four = cluster(4, { voters: [1, 2, 3] }).elect(1)
   const leading = four.replica(1)
 
-  for (const change of ['v4', 'r3', 'v3', 'r4']) {
+  for (const change of ['v4', 'r3', 'l3', 'v3', 'r4']) {
     leading.proposeChange(change)
     t.is(leading.propose(50).kind, 'accepted')
     four.settle()
   }
 
-  t.is(leading.applied.filter(({ entry }) => entry.bytes === 50).length, 4)
+  t.is(leading.applied.filter(({ entry }) => entry.bytes === 50).length, 5)
   t.deepEqual(votersOf(four, 1), [1, 2, 3])
 })
 

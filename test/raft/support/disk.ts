@@ -46,6 +46,13 @@ export class MemoryDisk {
     }
   }
 
+  /** Everything is gone. */
+  wipe(): void {
+    this.hardState = { term: asTerm(0), vote: noReplica, commitIndex: asIndex(0) }
+    this.entries.length = 0
+    this.snapshot = undefined
+  }
+
   /** What a replica finds when it starts on this disk. */
   recover(): RecoveredState {
     const commitIndex = Math.min(this.hardState.commitIndex, this.lastIndex)

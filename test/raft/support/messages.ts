@@ -11,6 +11,8 @@ import type {
   MessageKind,
   PreVote,
   PreVoteResponse,
+  ReadIndexRequest,
+  ReadIndexResponse,
   RequestVote,
   RequestVoteResponse,
   TimeoutNow,
@@ -163,6 +165,21 @@ export function installSnapshot(
 
 export const timeoutNow = (given: Ends): TimeoutNow => ({ kind: 'timeout-now', ...ends(given) })
 
+export const readIndexRequest = (given: Ends & { readonly context: number }): ReadIndexRequest => ({
+  kind: 'read-index',
+  ...ends(given),
+  context: given.context,
+})
+
+export const readIndexResponse = (
+  given: Ends & { readonly context: number; readonly index: number },
+): ReadIndexResponse => ({
+  kind: 'read-index-response',
+  ...ends(given),
+  context: given.context,
+  index: asIndex(given.index),
+})
+
 /** A configuration that is not joint and has no learners. */
 export const votersOnly = (...ids: number[]): MembershipConfiguration => ({
   incoming: ids.map(asReplica),
@@ -184,4 +201,6 @@ export const anyMessage: { readonly [Kind in MessageKind]: (term: number) => Mes
   'heartbeat-response': (term) => heartbeatResponse({ term }),
   'install-snapshot': (term) => installSnapshot({ term, index: 1, snapshotTerm: 1 }),
   'timeout-now': (term) => timeoutNow({ term }),
+  'read-index': (term) => readIndexRequest({ term, context: 1 }),
+  'read-index-response': (term) => readIndexResponse({ term, context: 1, index: 1 }),
 }

@@ -138,6 +138,12 @@ export class TestReplica {
     this.core = this.#boot()
   }
 
+  /** Loses its disk, too. */
+  wipe(): void {
+    this.disk.wipe()
+    this.crash()
+  }
+
   #boot(): Core {
     const random = this.#settings.random ?? new SeededRandom(this.id)
     const recovered = this.disk.recover()
