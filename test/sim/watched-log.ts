@@ -71,6 +71,8 @@ export class WatchedLog implements ReplicaLog {
   #queuedWrites = 0
   #isBroken = false
   #isDead = false
+  /** Null when something has happened since. */
+  #status: LogStatus | null = null
 
   /** @param durable what it holds. */
   constructor(log: ReplicaLog, durable: LogContents, faults: FaultCounts) {
@@ -82,6 +84,7 @@ export class WatchedLog implements ReplicaLog {
       stalled: () => undefined,
       quarantined: () => {
         this.#isBroken = true
+        this.#status = null
         this.#faults.bitRot += 1
       },
     })
@@ -127,6 +130,7 @@ export class WatchedLog implements ReplicaLog {
   }
 
   persist(write: LogWrite, done: Done): void {
+    this.#status = null
     this.#open.push(write)
     this.#queuedWrites += 1
     this.#log.persist(write, (error) => {
@@ -142,6 +146,7 @@ export class WatchedLog implements ReplicaLog {
 
   #completed(write: LogWrite, error: ClustorError | null): void {
     this.#queuedWrites -= 1
+    this.#status = null
     if (error === null) {
       expect(this.#open.shift() === write, 'writes complete in order', {})
       applyWrite(this.#durable, write)
@@ -192,8 +197,10 @@ export class WatchedLog implements ReplicaLog {
     return this.#log.rotateKeys(ring)
   }
 
+  /** Asked for after every step, and seldom another one than before. */
   status(): LogStatus {
-    return this.#log.status()
+    this.#status ??= this.#log.status()
+    return this.#status
   }
 
   close(): Promise<void> {
