@@ -85,7 +85,7 @@ export class SimulatedClient {
 
   #send(request: Request): void {
     const node = this.#parts.cluster.node(this.#target)
-    if (node.replica === null || node.stalledSteps > 0) {
+    if (node.replica === null) {
       this.#elsewhere()
       return
     }
@@ -93,9 +93,13 @@ export class SimulatedClient {
     this.#attemptLife = `${node.id}/${node.life}`
     this.#waiting = true
     this.#startedStep = this.#parts.trace.step
-    if (request.op === 'get') this.#read(node, request)
-    else if (this.#parts.withSession && this.#session === null) this.#openSession(node)
-    else this.#write(node, request)
+    const attempt = this.#attempt
+    node.request(() => {
+      if (!this.#hears(attempt)) return
+      if (request.op === 'get') this.#read(node, request)
+      else if (this.#parts.withSession && this.#session === null) this.#openSession(node)
+      else this.#write(node, request)
+    })
   }
 
   #read(node: SimulatedNode, request: Request): void {

@@ -168,6 +168,7 @@ export class Nemesis {
   }
 
   #campaign(node: SimulatedNode): void {
+    if (node.stalledSteps > 0) return
     this.#faults.campaignWithoutReason += 1
     node.replica?.campaign()
   }

@@ -38,7 +38,9 @@ export class SimulatedNode {
   stopCode: string | null = null
   readonly #parts: NodeParts
   #receive: (message: PeerMessage) => void = () => undefined
+  /** What came while the process stood still. */
   #held: PeerMessage[] = []
+  #heldRequests: (() => void)[] = []
   #status: ReplicaStatus | null = null
 
   constructor(parts: NodeParts) {
@@ -119,6 +121,7 @@ export class SimulatedNode {
     this.stalledSteps = 0
     this.sendsUntilCrash = 0
     this.#held = []
+    this.#heldRequests = []
     this.#receive = () => undefined
     this.disk.crash()
     // What the dead process would still do reaches nobody: its log and its links are not those of the node any more.
@@ -138,7 +141,14 @@ export class SimulatedNode {
     else this.#receive(message)
   }
 
-  /** A step of time passes. A process that stood still has its late tick before it reads what came meanwhile. */
+  /** A client asks something of the process: now or, when that stands still, as soon as it goes on. */
+  request(ask: () => void): void {
+    if (this.stalledSteps > 0) this.#heldRequests.push(ask)
+    else ask()
+  }
+
+  /** A step of time passes. A process that stood still has its late tick before it reads what came meanwhile, and hears of its
+   *  clients before it hears of its peers. */
   advance(): void {
     if (!this.isUp) return
     if (this.stalledSteps > 0) {
@@ -148,6 +158,9 @@ export class SimulatedNode {
     }
     this.clock.advance()
     this.machine.step()
+    const requests = this.#heldRequests.splice(0)
+    for (const ask of requests) ask()
+    if (requests.length > 0) return
     for (const message of this.#held.splice(0)) this.#receive(message)
   }
 

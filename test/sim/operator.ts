@@ -71,7 +71,7 @@ export class Operator {
   async #change(): Promise<void> {
     const leader = this.#parts.cluster.leader()
     const configuration = leader?.replica?.status().configuration
-    if (leader === undefined || configuration === undefined) return
+    if (leader === undefined || leader.stalledSteps > 0 || configuration === undefined) return
     const change = await this.#draw(configuration)
     if (change === null || !this.#isSafe(configuration, change)) return
     this.#propose(leader, change)
@@ -166,7 +166,7 @@ export class Operator {
   #handOver(): void {
     const { cluster, trace, faults } = this.#parts
     const leader = cluster.leader()
-    if (leader === undefined) return
+    if (leader === undefined || leader.stalledSteps > 0) return
     const incoming = leader.status()?.configuration.incoming ?? []
     const voters = incoming.filter((id) => id !== leader.id)
     if (voters.length === 0) return
@@ -184,7 +184,7 @@ export class Operator {
 
   #forgetLeader(): void {
     const node = this.#pick(this.#parts.cluster.nodes)
-    if (!node.isUp) return
+    if (!node.isUp || node.stalledSteps > 0) return
     this.#parts.faults.leaderForgotten += 1
     node.replica?.forgetLeader()
   }

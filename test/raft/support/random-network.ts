@@ -16,7 +16,8 @@ export interface RunReport {
   readonly compacted: number
   readonly changes: number
   readonly transfers: number
-  readonly snapshots: number
+  readonly snapshotsSent: number
+  readonly snapshotsInstalled: number
 }
 
 const livenessTicks = 600
@@ -34,7 +35,7 @@ export class RandomNetwork {
     crashed: 0,
     crashedWithVote: 0,
   }
-  readonly #counts = { reads: 0, compacted: 0, changes: 0, transfers: 0, snapshots: 0 }
+  readonly #counts = { reads: 0, compacted: 0, changes: 0, transfers: 0, snapshotsSent: 0 }
   /** The commit index that a read must see at least, by its context. */
   readonly #readFloors = new Map<number, number>()
   #inFlight: Message[] = []
@@ -91,6 +92,7 @@ export class RandomNetwork {
       elections: Math.max(...this.#replicas.map(({ core }) => core.status().term)),
       committed: Math.max(...this.#replicas.map(({ core }) => core.status().commitIndex)),
       ...this.#counts,
+      snapshotsInstalled: this.#replicas.reduce((sum, { restoredCount }) => sum + restoredCount, 0),
     }
   }
 
@@ -153,7 +155,7 @@ export class RandomNetwork {
 
   /** Whoever sends the data of a snapshot learns whether they arrived. */
   #reportSnapshot({ from, to }: Message, delivered: boolean): void {
-    if (delivered) this.#counts.snapshots++
+    this.#counts.snapshotsSent++
     const sender = this.#replicas[from - 1] as TestReplica
     sender.core.reportSnapshot(to, delivered ? 'delivered' : 'failed')
     this.#advance(sender)

@@ -30,6 +30,8 @@ export class TestReplica {
   applied: { readonly index: number; readonly entry: StoredEntry }[] = []
   readStates: ReadState[] = []
   droppedReads: number[] = []
+  /** How many snapshots took the place of its log. */
+  restoredCount = 0
   readonly pendingWrites: PendingWrite[] = []
   readonly #voters: readonly ReplicaId[]
   readonly #settings: CoreSettings
@@ -174,6 +176,7 @@ export class TestReplica {
   }
 
   #restore(index: number): void {
+    this.restoredCount += 1
     this.#loadCovered(index)
     this.core.acknowledgeApplied(asIndex(index))
   }

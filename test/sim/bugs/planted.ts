@@ -289,6 +289,21 @@ export const plantedBugs: readonly PlantedBug[] = [
     file: 'raft/append-entries.js',
     text: 'commitTo(state, Math.min(commitIndex, matchIndex));',
     replacement: 'commitTo(state, Math.min(commitIndex, state.log.lastIndex));',
+    also: [
+      // Hints lead to where the logs part, so that no append ends before it. A leader may go back further.
+      {
+        file: 'raft/progress.js',
+        text: 'Math.min(rejectedIndex, hintIndex + 1)',
+        replacement: 'Math.min(rejectedIndex, 1)',
+      },
+    ],
+  },
+  {
+    name: 'a leader commits beyond the match of a quorum',
+    file: 'raft/replication.js',
+    text: 'const index = state.tracker.quorumMatchIndex();',
+    replacement:
+      'const index = Math.min(state.log.lastIndex, state.tracker.quorumMatchIndex() + 1);',
   },
   {
     name: 'an answer to an earlier read round confirms the newest one',

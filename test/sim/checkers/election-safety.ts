@@ -2,7 +2,8 @@ import type { Cluster } from '../cluster.js'
 import { expect } from './checker.js'
 import type { Checker } from './checker.js'
 
-/** At most one leader in a term, and one vote a term of each node, over the life of the cluster (Raft figure 3). */
+/** At most one leader in a term, and one vote a term of each node, over the life of the cluster (Raft figure 3). Who leads has its own
+ *  vote on its disk: it counted. */
 export class ElectionSafety implements Checker {
   readonly #leaders = new Map<number, number>()
   readonly #votes = new Map<string, number>()
@@ -13,9 +14,15 @@ export class ElectionSafety implements Checker {
       if (vote !== 0) this.#checkVote(`n${node.id} term ${votedTerm}`, vote)
       const status = node.status()
       if (status?.role !== 'leader') continue
-      const known = this.#leaders.get(status.term) ?? node.id
-      expect(known === node.id, 'election safety', { term: status.term, known, also: node.id })
-      this.#leaders.set(status.term, known)
+      const { term } = status
+      expect(votedTerm >= term, 'a vote counts when it is durable', {
+        node: node.id,
+        term,
+        votedTerm,
+      })
+      const known = this.#leaders.get(term) ?? node.id
+      expect(known === node.id, 'election safety', { term, known, also: node.id })
+      this.#leaders.set(term, known)
     }
   }
 
