@@ -223,6 +223,13 @@ export const optionTable = {
     60_000,
     'How long a candidate with a majority waits for the other nodes, in case one has a longer log; below electionTimeoutMsMin.',
   ),
+  quiesceMs: milliseconds(
+    'raft',
+    0,
+    0,
+    3_600_000,
+    'Idle time after which a partition sends no heartbeats until something happens; 0: never. Equal on all nodes, not with leaseMs.',
+  ),
   loopStallMsMax: milliseconds(
     'raft',
     1_000,

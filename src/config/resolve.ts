@@ -192,6 +192,7 @@ function checkOrders(values: Map<string, OptionValue>, given: ReadonlySet<string
 
 /** A voter's promise must outlast the lease that relies on it, and only with check-quorum do voters promise. */
 function checkLease(options: Options): void {
+  if (options.quiesceMs > 0) throw leaseAndQuiescence()
   const marginTicks = leaseMarginTicks(options)
   if (marginTicks > 0 && options.checkQuorum) return
   const { leaseMs, leaseDriftMs, heartbeatMs, tickMs, electionTimeoutMsMin } = options
@@ -202,6 +203,13 @@ function checkLease(options: Options): void {
     fields: { option: 'leaseMs', value: leaseMs },
   })
 }
+
+const leaseAndQuiescence = (): ClustorError =>
+  new ClustorError(
+    'ERR_INVALID_ARGUMENT',
+    'leaseMs and quiesceMs exclude each other: a leader that sends no heartbeats renews no lease',
+    { fields: { option: 'quiesceMs' } },
+  )
 
 function checkPromotion(values: ReadonlyMap<string, OptionValue>): void {
   if (values.get('checkQuorum') === true) return

@@ -90,6 +90,7 @@ const refusals = [
   },
   { given: { leaseMs: 80 }, message: /leaseMs \(80 ms\) .*must stay below electionTimeoutMsMin/ },
   { given: { leaseMs: 70, leaseDriftMs: 20 }, message: /leaseDriftMs \(20 ms\)/ },
+  { given: { leaseMs: 50, quiesceMs: 1000 }, message: /leaseMs and quiesceMs exclude each other/ },
   { given: { leaseMs: 50, checkQuorum: false }, message: /needs checkQuorum/ },
   {
     given: { promotionLagEntriesMax: 10, checkQuorum: false },
