@@ -176,6 +176,12 @@ export const optionTable = {
   ),
 
   // Raft timing and windows
+  profile: choice(
+    'raft',
+    'latency',
+    ['latency', 'throughput', 'wan'],
+    'Defaults for a purpose: throughput makes groups of appends, wan has the timeouts of nodes that are far apart.',
+  ),
   tickMs: milliseconds('raft', 10, 1, 1_000, 'Length of a tick, the clock of the Raft core.'),
   electionTimeoutMsMin: milliseconds(
     'raft',
