@@ -176,6 +176,12 @@ export const optionTable = {
   ),
 
   // Raft timing and windows
+  profile: choice(
+    'raft',
+    'latency',
+    ['latency', 'throughput', 'wan'],
+    'Defaults for a purpose: throughput makes groups of appends, wan has the timeouts of nodes that are far apart.',
+  ),
   tickMs: milliseconds('raft', 10, 1, 1_000, 'Length of a tick, the clock of the Raft core.'),
   electionTimeoutMsMin: milliseconds(
     'raft',
@@ -222,6 +228,13 @@ export const optionTable = {
     0,
     60_000,
     'How long a candidate with a majority waits for the other nodes, in case one has a longer log; below electionTimeoutMsMin.',
+  ),
+  quiesceMs: milliseconds(
+    'raft',
+    0,
+    0,
+    3_600_000,
+    'Idle time after which a partition sends no heartbeats until something happens; 0: never. Equal on all nodes, not with leaseMs.',
   ),
   loopStallMsMax: milliseconds(
     'raft',

@@ -3,6 +3,7 @@ import { didYouMean } from './near-miss.js'
 import type { NumberRow, OptionRow } from './option-rows.js'
 import type { OptionGroup, OptionName, Options, OptionsOf } from './options.js'
 import { optionNames, optionTable } from './options.js'
+import { profiles } from './profiles.js'
 import { leaseMarginTicks } from './tick-counts.js'
 import {
   byteUnitNames,
@@ -75,9 +76,7 @@ export function formatOption(row: OptionRow, value: OptionValue): string {
 
 function merge(names: readonly OptionName[], layers: readonly OptionLayer[]): Partial<Options> {
   const known = new Set<string>(names)
-  const values = new Map<string, OptionValue>(
-    names.map((name) => [name, optionTable[name].default]),
-  )
+  const values = defaultsOf(names, layers)
   const given = new Set<string>()
   for (const { source: from, values: layerValues } of layers) {
     for (const [name, value] of Object.entries(layerValues)) {
@@ -91,6 +90,18 @@ function merge(names: readonly OptionName[], layers: readonly OptionLayer[]): Pa
   checkTogether(values, given)
   // Every value has its row's type: the defaults have, and readOption returns nothing else.
   return Object.fromEntries(values)
+}
+
+/** The defaults, changed by the profile that the last layer to give one names; a wrong one is refused with the other values. */
+function defaultsOf(
+  names: readonly OptionName[],
+  layers: readonly OptionLayer[],
+): Map<string, OptionValue> {
+  const given = layers.findLast(({ values }) => values['profile'] !== undefined)?.values['profile']
+  const changes = Object.entries(profiles).find(([profile]) => profile === given)?.[1] ?? {}
+  return new Map<string, OptionValue>(
+    names.map((name) => [name, changes[name] ?? optionTable[name].default]),
+  )
 }
 
 function unknownOption(name: string, names: readonly OptionName[], source: string): ClustorError {
@@ -192,6 +203,7 @@ function checkOrders(values: Map<string, OptionValue>, given: ReadonlySet<string
 
 /** A voter's promise must outlast the lease that relies on it, and only with check-quorum do voters promise. */
 function checkLease(options: Options): void {
+  if (options.quiesceMs > 0) throw leaseAndQuiescence()
   const marginTicks = leaseMarginTicks(options)
   if (marginTicks > 0 && options.checkQuorum) return
   const { leaseMs, leaseDriftMs, heartbeatMs, tickMs, electionTimeoutMsMin } = options
@@ -202,6 +214,13 @@ function checkLease(options: Options): void {
     fields: { option: 'leaseMs', value: leaseMs },
   })
 }
+
+const leaseAndQuiescence = (): ClustorError =>
+  new ClustorError(
+    'ERR_INVALID_ARGUMENT',
+    'leaseMs and quiesceMs exclude each other: a leader that sends no heartbeats renews no lease',
+    { fields: { option: 'quiesceMs' } },
+  )
 
 function checkPromotion(values: ReadonlyMap<string, OptionValue>): void {
   if (values.get('checkQuorum') === true) return

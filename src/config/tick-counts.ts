@@ -9,6 +9,7 @@ type Timing = Pick<
   | 'leaseMs'
   | 'leaseDriftMs'
   | 'longestLogWaitMs'
+  | 'quiesceMs'
 >
 
 /** The durations of the Raft core, in ticks. */
@@ -19,6 +20,7 @@ export interface TickCounts {
   readonly leaseTicks: number
   readonly leaseDriftTicks: number
   readonly longestLogWaitTicks: number
+  readonly quiesceTicks: number
 }
 
 /** Turns durations into ticks, rounded up. */
@@ -32,6 +34,7 @@ export function tickCounts(timing: Timing): TickCounts {
     electionTicksMax: Math.max(electionTicksMin, ticks(timing.electionTimeoutMsMax)),
     leaseTicks: ticks(timing.leaseMs),
     leaseDriftTicks: ticks(timing.leaseDriftMs),
+    quiesceTicks: ticks(timing.quiesceMs),
     // Below the shortest timeout, whatever the length of a tick.
     longestLogWaitTicks: Math.min(ticks(timing.longestLogWaitMs), electionTicksMin - 1),
   }

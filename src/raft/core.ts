@@ -11,6 +11,7 @@ import type { MembershipChange } from './membership.js'
 import type { Message } from './messages.js'
 import { promotableLearner } from './promotion.js'
 import { propose } from './propose.js'
+import { wake, wakeFor } from './quiescence.js'
 import { askReadIndex } from './read-index.js'
 import type {
   Acknowledgement,
@@ -63,12 +64,14 @@ export class Core {
   step(message: Message): void {
     const state = this.#state
     invariant(message.to === state.id, 'R14', { to: message.to, id: state.id })
+    wakeFor(state, message)
     if (passTermGate(state, message)) dispatch(state, message)
     this.#assertValid()
   }
 
   /** Campaigns at once, as if the election timeout had passed. Nothing happens on a leader or a non-voter. */
   campaign(): void {
+    wake(this.#state)
     campaign(this.#state)
     this.#assertValid()
   }
@@ -76,6 +79,7 @@ export class Core {
   /** Proposes entries of one kind, all or none, and numbers them.
    *  @param byteLengths frame bytes of each entry, at least one entry; not kept. */
   propose(kind: EntryKind, byteLengths: Uint32Array): ProposeResult {
+    wake(this.#state)
     const result = propose(this.#state, kind, byteLengths)
     this.#assertValid()
     return result
@@ -85,6 +89,7 @@ export class Core {
    *  one before it is applied. It takes effect where and when `applyMembership` is called for it.
    *  @param byteLength frame bytes of the entry, whose payload is the encoded change. */
   proposeMembership(change: MembershipChange, byteLength: number): MembershipProposeResult {
+    wake(this.#state)
     const result = proposeMembership(this.#state, change, byteLength)
     this.#assertValid()
     return result
@@ -110,6 +115,7 @@ export class Core {
   /** Hands leadership to another voter, within an election timeout or not at all (leader only, and not in the first
    *  `leaderTicksMin` of its leadership). */
   transferLeadership(to: ReplicaId): TransferResult {
+    wake(this.#state)
     const result = transferLeadership(this.#state, to)
     this.#assertValid()
     return result
@@ -118,6 +124,7 @@ export class Core {
   /** Takes the leader for lost without waiting for the election timeout, for example because its process is known to
    *  have ended. Nothing happens on a leader or a candidate. */
   forgetLeader(): void {
+    wake(this.#state)
     forgetLeader(this.#state)
   }
 
@@ -125,6 +132,7 @@ export class Core {
    *  is answered, also by the next leader; without a leader it refuses.
    *  @param context told back in readStates or droppedReads; the caller keeps it unique. */
   readIndex(context: number): ReadIndexResult {
+    wake(this.#state)
     return askReadIndex(this.#state, context)
   }
 
@@ -175,8 +183,15 @@ export class Core {
 
   /** Messages to `id` were lost: pipelining to it stops until it answers a probe. */
   reportUnreachable(id: ReplicaId): void {
+    // It may be the leader, which would have no other way of telling that it is gone.
+    wake(this.#state)
     const progress = this.#state.tracker.progressOf(id)
     if (this.#state.role === 'leader' && progress?.state === 'replicate') progress.becomeProbe()
+  }
+
+  /** Lets timers run again if the group is quiesced: somebody wants something that is not asked of the core. */
+  wake(): void {
+    wake(this.#state)
   }
 
   /** Starts the wait for a leader, or the leader's wait for its quorum, afresh. For a process that was stalled:

@@ -5,8 +5,9 @@ import { hasSendableSnapshot } from './send-snapshot.js'
 import { becomeFollower } from './roles.js'
 import { commitTo, hearLeader, type CoreState } from './state.js'
 
-/** Tells every follower that the leader lives, and asks for a confirmation of the newest read round. */
-export function broadcastHeartbeat(state: CoreState): void {
+/** Tells every follower that the leader lives, and asks for a confirmation of the newest read round.
+ *  @param mark says that nothing follows until something happens. */
+export function broadcastHeartbeat(state: CoreState, mark: Pick<Heartbeat, 'quiesce'> = {}): void {
   const context = state.reads.pendingRound
   for (const to of state.tracker.ids) {
     const progress = state.tracker.progressOf(to)
@@ -15,7 +16,7 @@ export function broadcastHeartbeat(state: CoreState): void {
     const commitIndex =
       progress.matchIndex < state.commitIndex ? progress.matchIndex : state.commitIndex
     const { id: from, term } = state
-    state.messages.push({ kind: 'heartbeat', from, to, term, commitIndex, context })
+    state.messages.push({ kind: 'heartbeat', from, to, term, commitIndex, context, ...mark })
   }
 }
 
@@ -23,6 +24,7 @@ export function broadcastHeartbeat(state: CoreState): void {
 export function handleHeartbeat(state: CoreState, message: Heartbeat): void {
   hearLeader(state, message.from)
   answer(state, message)
+  fallSilent(state, message)
 }
 
 /** A candidate hears the leader of its own term, and follows it (Raft §5.2). */
@@ -59,4 +61,12 @@ function answer(state: CoreState, { from: to, commitIndex, context }: Heartbeat)
   commitTo(state, commitIndex)
   const { id: from, term } = state
   state.messages.push({ kind: 'heartbeat-response', from, to, term, context })
+}
+
+/** The leader falls silent: nobody waits for it any more who misses nothing and waits for nothing. */
+function fallSilent(state: CoreState, { commitIndex, quiesce }: Heartbeat): void {
+  const { log, forwardedReads } = state
+  const isSettled = state.commitIndex === log.lastIndex && commitIndex === log.lastIndex
+  const waits = forwardedReads.newestNumber > 0 || forwardedReads.hasAsked
+  state.quiesced = quiesce === true && isSettled && !waits
 }

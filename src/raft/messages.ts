@@ -76,6 +76,8 @@ export interface Heartbeat extends Envelope {
   readonly commitIndex: LogIndex
   /** The newest read-index round that waits for a quorum; 0 for none. */
   readonly context: number
+  /** The leader falls silent after this one. */
+  readonly quiesce?: true
 }
 
 /** Answers a heartbeat, with its context. */

@@ -32,6 +32,7 @@ const defaultLimits: CoreLimits = {
   leaderTicksMin: 75,
   electionBiasTicks: 0,
   longestLogWaitTicks: 0,
+  quiesceTicks: 0,
   promotionLagEntriesMax: 0,
   promotionRounds: 3,
 }
@@ -49,6 +50,8 @@ export function resolveLimits(options: CoreOptions): CoreLimits {
   refuseUnless(limits.heartbeatTicks >= 1, 'heartbeatTicks')
   refuseUnless(limits.electionTicksMin > limits.heartbeatTicks, 'electionTicksMin')
   refuseUnless(limits.electionTicksMax >= limits.electionTicksMin, 'electionTicksMax')
+  // A leader that is silent renews no lease.
+  refuseUnless(limits.quiesceTicks === 0 || limits.leaseTicks === 0, 'quiesceTicks')
   // A longer wait would run into the next campaign.
   refuseUnless(limits.longestLogWaitTicks < limits.electionTicksMin, 'longestLogWaitTicks')
   refuseUnless(isLeaseSafe(limits), 'leaseTicks')

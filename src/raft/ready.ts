@@ -171,6 +171,9 @@ export interface CoreOptions {
   readonly leaseRoundTripTicks?: number
   /** A leader hands leadership over when it has led for so long, not before; default 75 (750 ms), 0 for at once. */
   readonly leaderTicksMin?: number
+  /** How long nothing must happen before the leader stops its heartbeats, and its followers their election timers, until
+   *  something happens; default 0, never. The same on every replica; not together with leaseTicks. */
+  readonly quiesceTicks?: number
   /** How long a candidate with a majority waits for the other voters, and steps back once if one has a longer log; default 0,
    *  never. Below electionTicksMin. */
   readonly longestLogWaitTicks?: number
@@ -225,6 +228,8 @@ export interface CoreStatus {
   readonly electionTimeoutTicks: number
   readonly voters: VoterSets
   readonly configuration: MembershipConfiguration
+  /** Whether no timer runs because nothing happens. */
+  readonly quiesced: boolean
   /** Whether it serves reads without asking anybody. */
   readonly leaseHeld: boolean
   /** The target of a leadership transfer that is under way; 0 for none. */

@@ -82,6 +82,7 @@ function leaveRole(state: CoreState): void {
   const { log, persistence } = state
   state.reads.abandon()
   state.tracker.reset(state.id, log.lastIndex, persistence.durableIndex)
+  state.quiesced = false
   state.majorityTicks = undefined
   state.uncommittedBytes = 0
   state.noopIndex = 0 as LogIndex

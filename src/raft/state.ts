@@ -43,6 +43,10 @@ export interface CoreState {
   skippedTicks: number
   /** When a leader was last heard; the start counts as such, for what was promised before it is forgotten. */
   heardTicks: number
+  /** No timer runs, until something happens. */
+  quiesced: boolean
+  /** When something happened last, apart from heartbeats and their answers. */
+  activeTicks: number
   /** When this candidate had its majority and began to wait for the other voters; undefined while it does not. */
   majorityTicks: number | undefined
   /** This replica has stepped back for a longer log, and does not do so again before it has heard a leader. */
@@ -119,6 +123,8 @@ export function createState(options: CoreOptions): CoreState {
     nowTicks: 0,
     skippedTicks: 0,
     heardTicks: 0,
+    quiesced: false,
+    activeTicks: 0,
     majorityTicks: undefined,
     steppedBack: false,
     ledSinceTicks: 0,

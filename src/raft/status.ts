@@ -23,6 +23,7 @@ export function describeStatus(state: CoreState): CoreStatus {
     electionTimeoutTicks: state.electionTimeoutTicks,
     voters: { incoming: configuration.incoming, outgoing: configuration.outgoing },
     configuration,
+    quiesced: state.quiesced,
     leaseHeld: hasLease(state),
     transferee: state.transferee,
     progress: state.role === 'leader' ? tracker.status() : [],

@@ -3,6 +3,7 @@ import { campaign, concludeElection } from './election.js'
 import { broadcastHeartbeat } from './heartbeat.js'
 import { expireLease } from './lease.js'
 import { countPromotionRounds } from './promotion.js'
+import { mayQuiesce, quiesce } from './quiescence.js'
 import { repeatForwardedReads, startReadRound } from './read-index.js'
 import { becomeFollower } from './roles.js'
 import { abandonTransfer } from './transfer.js'
@@ -11,6 +12,7 @@ import { isPromotable, restartElectionTimer, type CoreState } from './state.js'
 /** Lets one tick pass. */
 export function tick(state: CoreState): void {
   state.nowTicks++
+  if (state.quiesced) return
   state.electionElapsedTicks++
   if (state.role === 'leader') tickLeader(state)
   else tickFollower(state)
@@ -43,7 +45,8 @@ function tickLeader(state: CoreState): void {
   }
   if (state.heartbeatElapsedTicks < state.limits.heartbeatTicks) return
   state.heartbeatElapsedTicks = 0
-  if (state.limits.leaseTicks > 0) startReadRound(state)
+  if (mayQuiesce(state)) quiesce(state)
+  else if (state.limits.leaseTicks > 0) startReadRound(state)
   else broadcastHeartbeat(state)
 }
 
@@ -55,6 +58,8 @@ export function rearmElectionTimer(state: CoreState): void {
 
 /** The leader steps down within its term. Where it is the only voter nobody can have replaced it, and it leads on. */
 export function surrenderLeadership(state: CoreState): void {
+  // In a silent group nobody waits for the leader, and nobody has replaced it for its stall.
+  if (state.quiesced) return
   const { incoming, outgoing } = state.tracker.configuration
   const hasOthers = [...incoming, ...outgoing].some((voter) => voter !== state.id)
   if (state.role === 'leader' && hasOthers) becomeFollower(state, state.term, noReplica)

@@ -304,7 +304,9 @@ export class ReplicaLoop {
 
   #startReads(): void {
     if (this.#role !== 'leader') {
-      this.reads.refuseAtFollower(() => this.#parts.notLeader(this.#leader, this.#term))
+      const error = (): ClustorError => this.#parts.notLeader(this.#leader, this.#term)
+      // The leader that they are told of may be gone.
+      if (this.reads.refuseAtFollower(error)) this.#core.wake()
     }
     const context = this.reads.startRound()
     if (context === null) return

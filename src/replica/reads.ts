@@ -99,12 +99,14 @@ export class ReadQueue {
     this.#firstIndexed = Math.min(this.#firstIndexed, index)
   }
 
-  /** Refuses the waiting reads that only a leader may serve. */
-  refuseAtFollower(error: () => ClustorError): void {
+  /** Refuses the waiting reads that only a leader may serve.
+   *  @returns whether there were any. */
+  refuseAtFollower(error: () => ClustorError): boolean {
     const refused = this.#waiting.filter(({ anywhere }) => !anywhere)
-    if (refused.length === 0) return
+    if (refused.length === 0) return false
     this.#waiting = this.#waiting.filter(({ anywhere }) => anywhere)
     for (const read of refused) this.#reject(read, error())
+    return true
   }
 
   /** Starts a round for everything that waits: returns its context, unique in this process, or null for nothing to do. */

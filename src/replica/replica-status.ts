@@ -33,6 +33,8 @@ export interface ReplicaStatus {
   readonly configuration: MembershipConfiguration
   /** Who is to take the leadership over; null for nobody. */
   readonly transferTarget: ReplicaId | null
+  /** Whether the partition is idle and silent, until something happens (option quiesceMs). */
+  readonly quiesced: boolean
   /** Whether it answers linearizable reads by its lease, without asking anybody (option leaseMs). */
   readonly leaseHeld: boolean
   /** Empty unless leader. */
@@ -79,6 +81,7 @@ export function buildStatus(parts: StatusParts): ReplicaStatus {
     lastIndex: log.lastIndex,
     voters: [...new Set([...core.voters.incoming, ...core.voters.outgoing])],
     configuration: core.configuration,
+    quiesced: stopError === null && core.quiesced,
     leaseHeld: stopError === null && core.leaseHeld,
     transferTarget: core.transferee === noReplica ? null : core.transferee,
     peers: stopError === null ? core.progress.map((peer) => peerProgress(peer, nameOf)) : [],

@@ -15,6 +15,7 @@ export type ReplicaSettings = Pick<
   | 'leaseMs'
   | 'leaseDriftMs'
   | 'longestLogWaitMs'
+  | 'quiesceMs'
   | 'loopStallMsMax'
   | 'promotionLagEntriesMax'
   | 'promotionRounds'

@@ -26,6 +26,7 @@ export interface MessageRoute {
 
 const rejectedFlag = 1
 const leadershipTransferFlag = 2
+const quiesceFlag = 4
 
 const messageTypes = {
   'pre-vote': frameTypes.preVote,
@@ -87,6 +88,7 @@ export function writeMessage(
 
 function flagsOf(message: Message): number {
   if ('rejected' in message && message.rejected) return rejectedFlag
+  if ('quiesce' in message) return quiesceFlag
   return 'leadershipTransfer' in message ? leadershipTransferFlag : 0
 }
 
@@ -257,10 +259,19 @@ function readAppendResponse(body: Buffer, { from, to }: MessageRoute): Message {
 
 function readHeartbeat(body: Buffer, { from, to }: MessageRoute): Message {
   assertBodyBytes(body, headBytesOf.heartbeat)
-  assertNoFlags(body)
   const commitIndex = readIndex(body, 12)
   const context = readPosition(body, 20)
-  return { kind: 'heartbeat', from, to, term: readTerm(body, 4), commitIndex, context }
+  const message = {
+    kind: 'heartbeat',
+    from,
+    to,
+    term: readTerm(body, 4),
+    commitIndex,
+    context,
+  } as const
+  if (body[1] === quiesceFlag) return { ...message, quiesce: true }
+  assertNoFlags(body)
+  return message
 }
 
 function readContext(

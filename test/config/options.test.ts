@@ -90,6 +90,7 @@ const refusals = [
   },
   { given: { leaseMs: 80 }, message: /leaseMs \(80 ms\) .*must stay below electionTimeoutMsMin/ },
   { given: { leaseMs: 70, leaseDriftMs: 20 }, message: /leaseDriftMs \(20 ms\)/ },
+  { given: { leaseMs: 50, quiesceMs: 1000 }, message: /leaseMs and quiesceMs exclude each other/ },
   { given: { leaseMs: 50, checkQuorum: false }, message: /needs checkQuorum/ },
   {
     given: { promotionLagEntriesMax: 10, checkQuorum: false },
@@ -141,4 +142,30 @@ test('a group holds its own options and refuses those of other rooms', (t) => {
 
 test('the longest lease that leaves room for a heartbeat, drift and an answer is taken', (t) => {
   t.is(resolveOptions([layer({ leaseMs: 70 })]).leaseMs, 70)
+})
+
+test('a profile changes defaults, and whatever is given wins over it, in every layer', (t) => {
+  const wan = resolveOptions([
+    layer({ electionTimeoutMsMax: 900 }, 'node.toml'),
+    layer({ profile: 'wan' }, 'flags'),
+  ])
+
+  t.like(wan, { profile: 'wan', electionTimeoutMsMin: 300, electionTimeoutMsMax: 900 })
+  t.is(resolveOptions([layer({ profile: 'throughput' })]).durability, 'group')
+  t.is(resolveOptions([]).electionTimeoutMsMin, 150)
+})
+
+test('the last layer that names a profile decides', (t) => {
+  const options = resolveOptions([
+    layer({ profile: 'wan' }, 'node.toml'),
+    layer({ profile: 'latency' }, 'flags'),
+  ])
+
+  t.like(options, { profile: 'latency', electionTimeoutMsMin: 150 })
+})
+
+test('an unknown profile is refused', (t) => {
+  const error = refusalOf(() => resolveOptions([layer({ profile: 'lan' })]))
+
+  t.regex(error.message, /profile in .* is "lan"; it must be one of latency, throughput, wan/)
 })

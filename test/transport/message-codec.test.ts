@@ -40,6 +40,14 @@ test('a vote that a leader asked for says so on the wire', (t) => {
   t.deepEqual(readMessage(body, route, rangeOf), { message, frames: null })
 })
 
+test('a heartbeat after which the leader falls silent says so on the wire', (t) => {
+  const message = { ...sampleMessages.heartbeat, quiesce: true } as const
+  const body = bodyOf({ message, frames: null })
+
+  t.is(body[1], 4)
+  t.deepEqual(readMessage(body, route, rangeOf), { message, frames: null })
+})
+
 test('an append carries the frames as they are and gives them back as a view', (t) => {
   const sent = appendOf(41, [Buffer.from('one'), Buffer.alloc(0), Buffer.alloc(100_000, 5)])
   const body = bodyOf(sent)
