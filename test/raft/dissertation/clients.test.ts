@@ -101,6 +101,19 @@ test('§6.4: a read waits until a majority has answered a heartbeat that was sen
   t.deepEqual(answersOf(leading), [[7, 1]])
 })
 
+test('§6.4: an answer to a heartbeat from before a read came does not serve it', (t) => {
+  const leading = cluster(3).elect(1).isolate(1).replica(1)
+  leading.core.readIndex(7)
+  leading.settle()
+  leading.core.readIndex(8)
+  leading.settle()
+
+  leading.step(heartbeatResponse({ from: 2, term: 1, context: 1 }))
+  leading.settle()
+
+  t.deepEqual(answersOf(leading), [[7, 1]])
+})
+
 for (const [servers, answering, served] of [
   [3, 0, false],
   [3, 1, true],

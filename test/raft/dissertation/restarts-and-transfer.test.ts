@@ -17,6 +17,16 @@ test('§3.8: term and vote are on disk before a vote is told', (t) => {
   t.like(replica.takeOutgoing()[0], { kind: 'request-vote-response', rejected: false })
 })
 
+test('§3.8: so is a vote in a term that is on disk already', (t) => {
+  const replica = lone([], 4)
+
+  replica.step(requestVote({ from: 3, term: 4 }))
+  replica.settle()
+  replica.crash()
+
+  t.like(replica.core.status(), { term: 4, vote: 3 })
+})
+
 test('§3.8: a candidate has its own vote on disk before it asks for others', (t) => {
   const replica = lone()
   replica.core.campaign()
@@ -38,6 +48,22 @@ test('§3.8: an entry is on disk before it counts toward a commit', (t) => {
   follower.settle()
   t.is(follower.disk.lastIndex, 1)
   t.like(follower.takeOutgoing(), [{ kind: 'append-entries-response', index: 1 }])
+})
+
+test('§3.8: an entry of the leader is on its own disk before the leader counts itself', (t) => {
+  const leading = cluster(3, classic).elect(1).replica(1)
+  for (let entry = 0; entry < 2; entry++) {
+    leading.propose(40)
+    leading.takeReadies()
+  }
+
+  leading.step(appendResponse({ term: 1, index: 3 }))
+  t.is(leading.core.status().commitIndex, asIndex(1))
+  leading.completeWrite()
+  t.is(leading.core.status().commitIndex, asIndex(2))
+  leading.completeWrite()
+
+  t.is(leading.core.status().commitIndex, asIndex(3))
 })
 
 test('§3.8: a server that restarts recovers its term, its vote and its log', (t) => {

@@ -70,6 +70,19 @@ test('§5.5: a request that was handled already has no effect the second time', 
   t.deepEqual(replica.core.status(), before)
 })
 
+test('§5.5: an append whose entries are there already takes nothing away, also none that came later', (t) => {
+  const replica = lone()
+  const early = append({ term: 1, terms: [1, 1] })
+  replica.step(early)
+  replica.step(append({ term: 1, prevIndex: 2, prevTerm: 1, terms: [1, 1] }))
+  replica.settle()
+
+  replica.step(early)
+  replica.settle()
+
+  t.deepEqual(termsOf(replica), [1, 1, 1, 1])
+})
+
 test('§5.6: safety does not depend on how fast whose clock runs', (t) => {
   const five = cluster(5, classic)
   const speeds = [1, 40, 3, 17, 0]

@@ -60,6 +60,16 @@ test('§5.2: a follower stays one as long as it votes for candidates', (t) => {
   t.is(replica.role, 'follower')
 })
 
+test('§5.2: a candidate that gets no vote does not keep a follower from campaigning', (t) => {
+  const replica = lone([3])
+  replica.tick(replica.core.status().electionTimeoutTicks - 1)
+
+  replica.step(requestVote({ term: 3, lastIndex: 9, lastTerm: 2 }))
+  replica.tick(1)
+
+  t.is(replica.role, 'candidate')
+})
+
 test('§5.2: a message that is not valid does not keep a follower from campaigning', (t) => {
   const replica = lone([], 3)
   const { electionTimeoutTicks } = replica.core.status()
