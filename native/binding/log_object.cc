@@ -141,7 +141,7 @@ LogObject::LogObject(const Napi::CallbackInfo& info) : Napi::ObjectWrap<LogObjec
 Napi::Value LogObject::Open(const Napi::CallbackInfo& info) {
   const bool has_options = info[0].IsObject();
   const uint64_t threads =
-      has_options ? NumberProperty(info[0].As<Napi::Object>(), "committerThreads", 2) : 2;
+      has_options ? NumberProperty(info[0].As<Napi::Object>(), "committerThreads", 16) : 16;
   return OpenOn(info, {EnvOfLogs(), SharedCommitterPool(static_cast<uint32_t>(threads))});
 }
 

@@ -169,10 +169,10 @@ export const optionTable = {
   ),
   committerThreads: count(
     'log',
-    2,
+    16,
     1,
     64,
-    'Native threads that sync logs; all partitions of a process share them.',
+    'Native threads that sync logs, at most; all partitions of a process share them, and each starts when all others are busy.',
   ),
 
   // Raft timing and windows
