@@ -38,6 +38,7 @@ const refusals = [
   ['--aead=maybe', '"maybe" is none of'],
   ['--trailers=1', '"1" is none of'],
   ['--logs=0', 'at least 1'],
+  ['--block-alignment=3000', 'a power of two from 512 to 4096'],
   ['--against=leveldb', '"leveldb" is none of'],
   ['--rounds=0', 'at least 1'],
   ['--seconds=-1', 'at least 1'],
