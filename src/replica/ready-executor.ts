@@ -150,7 +150,31 @@ export class ReadyExecutor {
     }
     if (this.#commitOnly !== undefined) this.#written = this.#commitOnly
     this.#commitOnly = undefined
-    const pending = { write, changesVote, acknowledgement, messages: [], submitted: false }
+    this.#enqueue(write, changesVote)
+    const last = this.#pending.at(-1)
+    if (last !== undefined) last.acknowledgement = acknowledgement
+  }
+
+  /** Queues a write at the log, as several when one cannot hold its frames: each is a state that a shorter Ready leads to. */
+  #enqueue(write: LogWrite, changesVote: boolean): void {
+    const { frames, ...rest } = write
+    if (frames === undefined || frames.bytes.byteLength <= this.#log.writeBytesMax) {
+      this.#queue(write, changesVote)
+      return
+    }
+    const [first, ...others] = partsOf(frames, this.#log.writeBytesMax)
+    this.#queue(first === undefined ? rest : { ...rest, frames: first }, changesVote)
+    for (const part of others) this.#queue({ frames: part }, false)
+  }
+
+  #queue(write: LogWrite, changesVote: boolean): void {
+    const pending: PendingWrite = {
+      write,
+      changesVote,
+      acknowledgement: undefined,
+      messages: [],
+      submitted: false,
+    }
     this.#pending.push(pending)
     if (!this.#full) this.#submit(pending)
   }
@@ -233,4 +257,17 @@ export class ReadyExecutor {
     this.#full = true
     if (first) this.#ports.diskFull(error)
   }
+}
+
+/** The batch in pieces of at most bytesMax, or one entry each. */
+function partsOf(frames: FrameBatch, bytesMax: number): readonly FrameBatch[] {
+  const { firstIndex, lastIndex, byteLengths } = frames.range
+  const parts: FrameBatch[] = []
+  for (let next = firstIndex; next <= lastIndex;) {
+    const position = next - firstIndex
+    const { count } = countWithin(byteLengths, position, byteLengths.length - position, bytesMax)
+    parts.push(sliceBatch(frames, next, count))
+    next = asIndex(next + count)
+  }
+  return parts
 }

@@ -12,12 +12,25 @@ import type { KeyRing } from './key-ring.js'
 import { processHost, type LogHost } from './log-host.js'
 import { readBatch } from './log-reader.js'
 import type { LogStatus } from './log-report.js'
-import { readLogSettings, type LogSettings, type OpenLogOptions } from './log-settings.js'
+import {
+  readLogSettings,
+  writeBytesMax,
+  type LogSettings,
+  type OpenLogOptions,
+} from './log-settings.js'
 import { readStatus } from './log-status.js'
 import { toEntryRange, toRecoveredLog } from './recovered.js'
 import type { FrameBatch, LogWrite, RecoveredLog, ReplicaLog } from './replica-log.js'
 
 type Done = (error: ClustorError | null) => void
+
+/** How much longer than in memory frames can be on disk, at most: base64 and the names of fields around short payloads, and
+ *  leaves of 32 bytes beside frames of 33 and more. */
+const storedFactorMax = ({ encoding, merkleLeaves }: LogSettings): number =>
+  (encoding === 'json' ? 3 : 1) + (merkleLeaves ? 1 : 0)
+
+/** The page at the end of a sealed segment. */
+const trailerBytes = 4096
 
 /** Opens the log of one replica. Refusals as `DurableLog.open`.
  *  @param host what it runs on: this process, unless a simulation says otherwise. */
@@ -32,6 +45,7 @@ export async function openReplicaLog(
 
 class NativeReplicaLog implements ReplicaLog {
   readonly recovered: RecoveredLog
+  readonly writeBytesMax: number
   readonly #driver: LogDriver
   readonly #settings: LogSettings
   readonly #cache: FrameCache
@@ -44,6 +58,9 @@ class NativeReplicaLog implements ReplicaLog {
     this.#driver = driver
     this.#settings = settings
     this.recovered = recovered
+    this.writeBytesMax = Math.floor(
+      (writeBytesMax(settings) - trailerBytes) / storedFactorMax(settings),
+    )
     this.#cache = new FrameCache(settings.recentFramesBytesMax)
     this.#lastIndex = recovered.entries.lastIndex
     driver.attach({

@@ -34,6 +34,9 @@ export interface RecoveredLog {
 export interface ReplicaLog {
   readonly recovered: RecoveredLog
 
+  /** The most frame bytes that one write may have, unless it is a single entry: more may not fit into a segment. */
+  readonly writeBytesMax: number
+
   /** Frames payloads of one term and kind, checksums included, in one native call.
    *  @param payloads at least one; each at most payloadBytesMax. The bytes are copied.
    *  @throws ERR_TOO_LARGE naming the payload; nothing is kept. */

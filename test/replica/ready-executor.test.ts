@@ -364,3 +364,28 @@ test('a completion out of order is a broken promise of the log (P3)', (t) => {
 
   t.deepEqual(bench.events, ['failed ERR_INVARIANT'])
 })
+
+test('frames that one write cannot hold go as several, and are acknowledged with the last', (t) => {
+  const bench = new Bench()
+  const payloads = ['one', 'two', 'three'].map((text) => Buffer.from(text))
+  const frames = bench.log.encode(asTerm(3), asIndex(1), entryKinds.normal, payloads)
+  bench.log.writeBytesMax = 80
+
+  bench.execute(
+    {
+      entries: frames.range,
+      acknowledgement: { writeNumber: 1, durableIndex: asIndex(3), term: asTerm(3) },
+      messagesAfterPersist: [{ ...messages['append-entries-response'], index: asIndex(3) }],
+    },
+    frames,
+  )
+  t.is(bench.log.queuedWrites, 2)
+
+  bench.log.flush(1)
+  t.is(bench.executor.durableIndex, asIndex(2))
+  t.deepEqual(bench.events, [])
+
+  bench.log.flush()
+  t.is(bench.executor.durableIndex, asIndex(3))
+  t.deepEqual(bench.events, ['durable 1', 'send append-entries-response'])
+})

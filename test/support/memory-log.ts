@@ -20,6 +20,7 @@ interface QueuedWrite {
 /** A ReplicaLog in memory. Writes complete when the test says so: `flush()`; `crash()` keeps only what was flushed. */
 export class MemoryLog implements ReplicaLog {
   readonly recovered: RecoveredLog
+  writeBytesMax = Infinity
   readonly #cursor = new PayloadCursor()
   readonly #queue: QueuedWrite[] = []
   readonly #durable: LogContents
