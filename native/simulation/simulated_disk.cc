@@ -63,8 +63,8 @@ void SimulatedDisk::SetFull(const Napi::CallbackInfo& info) {
   env_->SetDiskBytes(info[0].ToBoolean() ? env_->UsedBytes() : UINT64_MAX);
 }
 
-void SimulatedDisk::RefuseWrite(const Napi::CallbackInfo&) {
-  env_->FailCall(Call::kWrite, 1, ENOSPC);
+void SimulatedDisk::RefuseWrite(const Napi::CallbackInfo& info) {
+  env_->FailCall(Call::kWrite, static_cast<int>(NumberOf(info)), ENOSPC);
 }
 
 Napi::Value SimulatedDisk::FlipBit(const Napi::CallbackInfo& info) {

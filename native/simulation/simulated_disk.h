@@ -32,8 +32,8 @@ class SimulatedDisk final : public Napi::ObjectWrap<SimulatedDisk> {
   void Calm(const Napi::CallbackInfo& info);
   // Files may grow, or not.
   void SetFull(const Napi::CallbackInfo& info);
-  // The next write fails with ENOSPC, also one into space that was allocated: the volume under the
-  // file system is full.
+  // refuseWrite(n): the n-th write from now on, 1 is the next, fails with ENOSPC, also one into
+  // space that was allocated: the volume under the file system is full.
   void RefuseWrite(const Napi::CallbackInfo& info);
   // The bit at `position` modulo the bits of all segments is another for those who read it, until
   // the next restart or the same call again. Returns whether there was one.

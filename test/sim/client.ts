@@ -72,15 +72,21 @@ export class SimulatedClient {
     const op =
       (['put', 'get', 'get', 'cas', 'cas', 'delete'] as const)[this.#between(0, 5)] ?? 'get'
     const writes = op === 'put' || op === 'cas'
-    this.#valueCount += 1
     if (op !== 'get') this.#sequence += 1
     return {
       op,
       key,
-      value: writes ? `${this.#parts.name}:${this.#valueCount}` : null,
+      value: writes ? this.#nextValue() : null,
       expected: op === 'cas' ? (this.#versions.get(key) ?? 0) : null,
       callNs: this.#parts.trace.nowNs(),
     }
+  }
+
+  /** Unique in a run. Some are longer than a sector of a disk, so that a crash can tear them. */
+  #nextValue(): string {
+    this.#valueCount += 1
+    const filler = this.#between(0, 3) === 0 ? '.'.repeat(this.#between(1, 3_000)) : ''
+    return `${this.#parts.name}:${this.#valueCount}${filler}`
   }
 
   #send(request: Request): void {

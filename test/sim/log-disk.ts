@@ -90,7 +90,10 @@ export class LogDisk implements Disk {
   async step(): Promise<void> {
     this.#machine.advanceClock(stepMs)
     this.#timers.advance(stepMs)
-    if (this.#isFull && this.#isThin && this.queuedWrites > 0) this.#machine.refuseWrite()
+    if (this.#isFull && this.#isThin && this.queuedWrites > 0) {
+      // Of a block or of the ledger record behind it.
+      this.#machine.refuseWrite(integerBetween(this.#random, 1, 2))
+    }
     if (this.#rots) await this.#rot()
     if (this.queuedWrites === 0) this.#native?.pump()
     else if (integerBetween(this.#random, 1, 100) <= this.flushPercent) this.#flush()

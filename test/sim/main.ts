@@ -3,6 +3,7 @@
 import { writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 
+import { loadSimulation } from '../support/simulated-machine.js'
 import { RandomNetwork } from '../raft/support/random-network.js'
 import { stepMs } from './clock.js'
 import type { CreateDisk } from './disk.js'
@@ -21,9 +22,16 @@ const { values } = parseArgs({
     first: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
     disk: { type: 'string', default: 'real' },
+    // For sim:bugs.
+    'log-bug': { type: 'string' },
   },
 })
 const createDisk = chosenDisk(values.disk)
+const logBug = values['log-bug']
+if (logBug !== undefined && !loadSimulation().plantBug(logBug)) {
+  console.error(`the log has no bug named ${logBug}`)
+  process.exit(2)
+}
 const firstSeed = wholeNumber('seed', values.seed)
 const seedCount = wholeNumber('seeds', values.seeds)
 

@@ -129,6 +129,10 @@ export class WatchedLog implements ReplicaLog {
     await this.#log.read(firstIndex, lastIndex, Number.MAX_SAFE_INTEGER).catch(() => undefined)
   }
 
+  get writeBytesMax(): number {
+    return this.#log.writeBytesMax
+  }
+
   persist(write: LogWrite, done: Done): void {
     this.#status = null
     this.#open.push(write)

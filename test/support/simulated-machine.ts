@@ -17,8 +17,9 @@ export interface SimulatedMachine {
   calm(): void
   /** Files may not grow from now on, or may again. */
   setFull(isFull: boolean): void
-  /** The next write fails with ENOSPC, also one into allocated space, as on a volume that promised more than it has. */
-  refuseWrite(): void
+  /** The n-th write from now on, 1 is the next, fails with ENOSPC, also one into allocated space, as on a volume that promised
+   *  more than it has. */
+  refuseWrite(nth: number): void
   /** Those who read find one bit of the segments flipped, until the next restart or the same call again.
    *  @returns false when there is no segment. */
   flipBit(position: number): boolean
@@ -34,6 +35,8 @@ export interface PumpedLog extends NativeLog {
 
 interface SimulationAddon extends Pick<NativeAddon, 'openProgress'> {
   readonly SimulatedDisk: new (seed: number) => SimulatedMachine
+  /** Gives all logs a bug (native/simulation/addon.cc); false when there is none of that name. */
+  plantBug(name: string): boolean
 }
 
 /** Where `node scripts/build-simulation.mjs` puts the addon. Copies of the tests lie below `build`, too. */

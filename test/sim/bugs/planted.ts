@@ -331,3 +331,16 @@ export const plantedBugs: readonly PlantedBug[] = [
     ],
   },
 ]
+
+/** Bugs of the C++ log, which its build for tests can switch on; only the real log has them. */
+export interface LogBug {
+  readonly name: string
+  /** In native/simulation/addon.cc. */
+  readonly logBug: string
+}
+
+export const logBugs: readonly LogBug[] = [
+  { name: 'a block counts as durable when it was written', logBug: 'skip-segment-sync' },
+  { name: 'a new segment is used before its name is durable', logBug: 'skip-directory-sync' },
+  { name: 'a block that met a shortage stays where it is', logBug: 'skip-rollback' },
+]
