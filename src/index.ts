@@ -7,6 +7,12 @@ export type { CommittedBatch, CommittedEntry, StateMachine } from './apply/state
 export { Node, type MemberAddresses, type NodeOptions, type NodeStatus } from './node/node.js'
 export { Partition, type PartitionStatus, type ProposeOptions } from './node/partition.js'
 export { Session } from './node/session.js'
+export type {
+  MembershipChange,
+  MembershipConfiguration,
+  MembershipTransition,
+  ReplicaChange,
+} from './raft/membership.js'
 export type { ProposeResult } from './replica/proposals.js'
 export type { PeerProgress } from './replica/replica-status.js'
 export type { CallOptions, LocalRead, ReadOptions, SubscribeOptions } from './replica/replica.js'

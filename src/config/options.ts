@@ -197,6 +197,13 @@ export const optionTable = {
     120_000,
     'Longest such silence; each node draws its timeout between the two.',
   ),
+  electionBiasMs: milliseconds(
+    'raft',
+    0,
+    0,
+    60_000,
+    'Added to the election timeouts of this node: those with a smaller one campaign first, so they lead more often.',
+  ),
   heartbeatMs: milliseconds('raft', 50, 1, 30_000, 'Interval of the heartbeats of an idle leader.'),
   preVote: switched(
     'raft',

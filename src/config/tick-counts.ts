@@ -10,6 +10,7 @@ type Timing = Pick<
   | 'leaseDriftMs'
   | 'longestLogWaitMs'
   | 'quiesceMs'
+  | 'electionBiasMs'
 >
 
 /** The durations of the Raft core, in ticks. */
@@ -21,6 +22,7 @@ export interface TickCounts {
   readonly leaseDriftTicks: number
   readonly longestLogWaitTicks: number
   readonly quiesceTicks: number
+  readonly electionBiasTicks: number
 }
 
 /** Turns durations into ticks, rounded up. */
@@ -35,6 +37,7 @@ export function tickCounts(timing: Timing): TickCounts {
     leaseTicks: ticks(timing.leaseMs),
     leaseDriftTicks: ticks(timing.leaseDriftMs),
     quiesceTicks: ticks(timing.quiesceMs),
+    electionBiasTicks: ticks(timing.electionBiasMs),
     // Below the shortest timeout, whatever the length of a tick.
     longestLogWaitTicks: Math.min(ticks(timing.longestLogWaitMs), electionTicksMin - 1),
   }

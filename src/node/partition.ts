@@ -1,6 +1,7 @@
 import type { SessionStamp } from '../apply/command.js'
 import type { StateMachine } from '../apply/state-machine.js'
-import type { LogIndex } from '../base/ids.js'
+import type { LogIndex, ReplicaId } from '../base/ids.js'
+import type { MembershipChange, MembershipConfiguration } from '../raft/membership.js'
 import type { ProposeResult } from '../replica/proposals.js'
 import type { ReplicaStatus } from '../replica/replica-status.js'
 import type {
@@ -83,6 +84,29 @@ export class Partition<Machine extends StateMachine = StateMachine> {
     options: CallOptions = {},
   ): Promise<Awaited<Value>> {
     return this.#replica.readAt(index, query, options)
+  }
+
+  /** Changes which of the cluster's members belong to this partition, and as what; resolves with the configuration that is in
+   *  force once the change is applied here. One change at a time, leader only.
+   *  @param change with the numeric ids of members (`status().configuration`); an empty one leaves a joint configuration.
+   *  @throws ERR_MEMBERSHIP_REFUSED when the configuration does not admit it; ERR_MEMBERSHIP_BUSY while another is under way, or
+   *  a removed member has not caught up as a learner; ERR_INVALID_ARGUMENT for what is no change; and as `propose`. */
+  async changeMembership(
+    change: MembershipChange,
+    options: CallOptions = {},
+  ): Promise<MembershipConfiguration> {
+    const { result } = await new Promise<ProposeResult>((resolve, reject) => {
+      this.#replica.changeMembership(change, options, { resolve, reject })
+    })
+    // What a membership entry is answered with: the configuration after it.
+    return result as MembershipConfiguration
+  }
+
+  /** Hands leadership to another voter and resolves when that one is known to lead, for example before this node is stopped.
+   *  @throws ERR_NOT_LEADER, ERR_TRANSFER_REFUSED, ERR_TRANSFER_TOO_SOON (field remainingMs) in the first 750 ms of a leadership,
+   *  ERR_TRANSFER_FAILED when somebody else leads or this node leads on; ERR_TIMEOUT with outcome unknown. */
+  transferLeadership(to: ReplicaId, options: Pick<CallOptions, 'timeoutMs'> = {}): Promise<void> {
+    return this.#replica.transferLeadership(to, options)
   }
 
   /** Reads what is applied here, at once and possibly stale; says at which index. */

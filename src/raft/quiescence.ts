@@ -17,6 +17,8 @@ export function mayQuiesce(state: CoreState): boolean {
   const isSettled = commitIndex === log.lastIndex && applying.appliedIndex === log.lastIndex
   if (!isSettled || transferee !== noReplica || isJoint(tracker.configuration)) return false
   if (state.reads.pendingRound > 0 || state.reads.hasAsked) return false
+  // The rounds of a promotion are counted by ticks.
+  if (limits.promotionLagEntriesMax > 0 && tracker.configuration.learners.length > 0) return false
   return tracker.ids.every((id) => {
     const progress = tracker.progressOf(id)
     return progress?.matchIndex === log.lastIndex && progress.recentActive

@@ -62,16 +62,19 @@ function takeRead(state: CoreState, read: Read): void {
   else state.reads.ask(read)
 }
 
-/** Whether reads wait that may start their round. A leader that has committed nothing in its term may
- *  not know yet how far its predecessors committed, so they wait for its first entry. */
-export function canStartReadRound(state: CoreState): boolean {
-  const { reads, log, commitIndex, term } = state
-  return state.role === 'leader' && reads.hasAsked && log.holds(commitIndex, term)
-}
+/** Whether reads wait that may start their round. */
+export const canStartReadRound = (state: CoreState): boolean =>
+  state.role === 'leader' && state.reads.hasAsked && knowsCommitted(state)
 
-/** Starts one round for all reads asked since the last one; for none when it is only to prolong a lease. */
+/** A leader that has committed nothing in its term may not know yet how far its predecessors committed: reads wait for its
+ *  first entry (dissertation §6.4, step 1). */
+const knowsCommitted = ({ log, commitIndex, term }: CoreState): boolean =>
+  log.holds(commitIndex, term)
+
+/** Starts one round for all reads asked since the last one that need not wait; for none when it is only to prolong a lease. */
 export function startReadRound(state: CoreState): void {
-  state.reads.startRound(state.commitIndex, leaseClock(state))
+  const { reads, commitIndex } = state
+  reads.startRound(knowsCommitted(state) ? reads.takeAsked() : [], commitIndex, leaseClock(state))
   broadcastHeartbeat(state)
   state.reads.release(state.tracker.configuration)
 }

@@ -78,12 +78,18 @@ export class ReadRounds {
     return this.#rounds.at(-1)?.number ?? 0
   }
 
-  /** Starts a round for every read asked so far.
-   *  @param index the commit index now: the reads must see at least this much. */
-  startRound(index: LogIndex, startedTicks: number): void {
-    this.#lastNumber++
-    this.#rounds.push({ number: this.#lastNumber, index, reads: this.#asked, startedTicks })
+  /** The reads asked so far, for a round that starts now. */
+  takeAsked(): readonly Read[] {
+    const asked = this.#asked
     this.#asked = []
+    return asked
+  }
+
+  /** Starts a round.
+   *  @param index the commit index now: the reads must see at least this much. */
+  startRound(reads: readonly Read[], index: LogIndex, startedTicks: number): void {
+    this.#lastNumber++
+    this.#rounds.push({ number: this.#lastNumber, index, reads, startedTicks })
     this.#confirmed.set(this.#self, this.#lastNumber)
   }
 

@@ -16,6 +16,7 @@ export type ReplicaSettings = Pick<
   | 'leaseDriftMs'
   | 'longestLogWaitMs'
   | 'quiesceMs'
+  | 'electionBiasMs'
   | 'loopStallMsMax'
   | 'promotionLagEntriesMax'
   | 'promotionRounds'

@@ -3,6 +3,9 @@ import path from 'node:path'
 import test from 'ava'
 
 import { KeyValueMachine } from '../../src/apply/key-value.js'
+import type { ClustorError } from '../../src/base/errors.js'
+import { asReplica } from '../../src/base/ids.js'
+import type { ReplicaId } from '../../src/base/ids.js'
 import { Node } from '../../src/node/node.js'
 import {
   LoopbackCluster,
@@ -189,3 +192,62 @@ test('closing a node fails what waits and can be repeated', async (t) => {
   t.regex((error as Error & { code: string }).code, /ERR_NOT_LEADER|ERR_CLOSED/)
   t.is(node.status().partitions[0]?.role, 'stopped')
 })
+
+test('every node of a partition answers linearizable reads, and shows a write by its index', async (t) => {
+  const cluster = await LoopbackCluster.create()
+  t.teardown(() => cluster.remove())
+  await cluster.startAll()
+  const leader = await cluster.leader()
+
+  const { index } = await leader.propose(putCommand('a', 'one'))
+  for (const name of cluster.names) {
+    const partition = cluster.partition(name)
+    t.is(await partition.readAt(index, (m) => m.count({})), 1)
+    t.is(await partition.read((m) => m.count({}), { anywhere: true }), 1)
+  }
+})
+
+test('a node hands its leadership over, and the one that has it removes and takes back the other', async (t) => {
+  const cluster = await LoopbackCluster.create()
+  t.teardown(() => cluster.remove())
+  await cluster.startAll()
+  const before = await cluster.leader()
+  const { replica: old } = before.status()
+  const target = asReplica((old % 3) + 1)
+
+  await handOver(before, target)
+  const leader = await cluster.leader()
+  t.is(leader.status().replica, target)
+  await leader.propose(putCommand('first', 'of this leadership'))
+  const without = await leader.changeMembership({
+    transition: 'auto',
+    changes: [{ kind: 'remove', id: old }],
+  })
+  t.is(without.incoming.length, 2)
+  await t.throwsAsync(
+    leader.changeMembership({ transition: 'auto', changes: [{ kind: 'add-voter', id: old }] }),
+    { code: 'ERR_MEMBERSHIP_BUSY' },
+  )
+  const back = await leader.changeMembership({
+    transition: 'auto',
+    changes: [{ kind: 'add-learner', id: old }],
+  })
+
+  t.deepEqual(back.learners, [old])
+})
+
+/** Hands leadership over as soon as it is old enough for that. */
+async function handOver(
+  leader: Awaited<ReturnType<LoopbackCluster['leader']>>,
+  target: ReplicaId,
+): Promise<void> {
+  for (;;) {
+    try {
+      await leader.transferLeadership(target)
+      return
+    } catch (error) {
+      if ((error as ClustorError).code !== 'ERR_TRANSFER_TOO_SOON') throw error
+      await leader.propose(putCommand('meanwhile', 'a write'))
+    }
+  }
+}

@@ -75,6 +75,22 @@ test('L03: a lease ages by the ticks that were skipped, a promise does not', (t)
   t.is(voter.core.status().role, 'follower')
 })
 
+test('L01: with leases too, a new leader answers no read before an entry of its term is committed', (t) => {
+  const three = leased()
+  three.replica(1).propose(40)
+  three.settle()
+  three.block((m) => m.kind === 'append-entries-response' || m.from === 1 || m.to === 1)
+  three.tick(60, 2, 3)
+  const leader = three.leaders.find(({ id }) => id !== 1) ?? three.replica(2)
+
+  leader.core.readIndex(9)
+  three.tick(10, leader.id)
+  t.deepEqual(leader.readStates, [])
+  three.heal().tick(6, leader.id)
+
+  t.deepEqual(leader.readStates, [{ context: 9, index: asIndex(3) }])
+})
+
 test('a voter keeps its promise when it forgets its leader or is told to campaign', (t) => {
   const three = leased()
   const voter = three.replica(2)

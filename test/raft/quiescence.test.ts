@@ -105,6 +105,19 @@ test('E15: a stall costs a silent leader nothing', (t) => {
   t.true(three.replica(1).isLeader && silent(three))
 })
 
+test('M10: a group with a learner that is to be promoted falls silent only after that', (t) => {
+  const given = { ...settings, voters: [1, 2, 3], promotionLagEntriesMax: 5 }
+  const four = cluster(4, given).elect(1)
+  four.replica(1).proposeChange('l4')
+  four.settle().tick(100)
+  t.is(four.replica(1).core.promotableLearner(), asReplica(4))
+
+  four.replica(1).proposeChange('v4')
+  four.settle().tick(60)
+
+  t.true(silent(four))
+})
+
 test('nobody falls silent while a member lacks entries or is not heard', (t) => {
   const three = cluster(3, settings).elect(1).isolate(3)
   three.tick(200)

@@ -108,8 +108,8 @@ export const plantedBugs: readonly PlantedBug[] = [
   {
     name: 'a new leader serves reads before it has committed in its term',
     file: 'raft/read-index.js',
-    text: 'reads.hasAsked && log.holds(commitIndex, term)',
-    replacement: 'reads.hasAsked',
+    text: 'log.holds(commitIndex, term)',
+    replacement: 'true',
   },
   {
     name: 'answers leave before what they promise is durable',
@@ -166,7 +166,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   {
     name: 'a second change while one is on its way',
     file: 'raft/membership-proposal.js',
-    text: 'if (pendingMembershipIndex > applying.appliedIndex) {',
+    text: 'if (hasChangeUnderWay(state)) {',
     replacement: 'if (false) {',
   },
   {
