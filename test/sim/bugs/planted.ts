@@ -330,4 +330,17 @@ export const plantedBugs: readonly PlantedBug[] = [
       },
     ],
   },
+  {
+    name: 'a lease is measured in ticks alone, and a read served after a pause',
+    file: 'raft/lease.js',
+    text: 'nowTicks + skippedTicks',
+    replacement: 'nowTicks',
+    also: [{ file: 'raft/timer.js', text: 'expireLease(state);', replacement: '' }],
+  },
+  {
+    name: 'who promised a lease votes as soon as it forgets its leader',
+    file: 'raft/lease.js',
+    text: 'limits.leaseTicks > 0 && nowTicks - heardTicks < limits.electionTicksMin',
+    replacement: 'false',
+  },
 ]
