@@ -78,12 +78,19 @@ export class ReadRounds {
     return this.#rounds.at(-1)?.number ?? 0
   }
 
-  /** Starts a round for every read asked so far.
-   *  @param index the commit index now: the reads must see at least this much. */
-  startRound(index: LogIndex, startedTicks: number): void {
+  /** Starts a round.
+   *  @param options index: the commit index now, which its reads must see at least; takesReads: whether the round is for every
+   *  read asked so far, or for none. */
+  startRound(options: {
+    readonly index: LogIndex
+    readonly startedTicks: number
+    readonly takesReads: boolean
+  }): void {
+    const { index, startedTicks, takesReads } = options
+    const reads = takesReads ? this.#asked : []
+    if (takesReads) this.#asked = []
     this.#lastNumber++
-    this.#rounds.push({ number: this.#lastNumber, index, reads: this.#asked, startedTicks })
-    this.#asked = []
+    this.#rounds.push({ number: this.#lastNumber, index, reads, startedTicks })
     this.#confirmed.set(this.#self, this.#lastNumber)
   }
 
