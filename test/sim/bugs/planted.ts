@@ -13,6 +13,12 @@ export interface Edit {
   readonly replacement: string
 }
 
+const takesReadsAlong: Edit = {
+  file: 'raft/read-index.js',
+  text: 'const takesReads = hasCommittedInTerm(state);',
+  replacement: 'const takesReads = true;',
+}
+
 export const plantedBugs: readonly PlantedBug[] = [
   {
     name: 'a second vote in one term',
@@ -108,8 +114,9 @@ export const plantedBugs: readonly PlantedBug[] = [
   {
     name: 'a new leader serves reads before it has committed in its term',
     file: 'raft/read-index.js',
-    text: 'reads.hasAsked && log.holds(commitIndex, term)',
-    replacement: 'reads.hasAsked',
+    text: 'state.reads.hasAsked && hasCommittedInTerm(state)',
+    replacement: 'state.reads.hasAsked',
+    also: [takesReadsAlong],
   },
   {
     name: 'answers leave before what they promise is durable',
@@ -166,7 +173,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   {
     name: 'a second change while one is on its way',
     file: 'raft/membership-proposal.js',
-    text: 'if (pendingMembershipIndex > applying.appliedIndex) {',
+    text: 'if (hasChangeUnderWay(state)) {',
     replacement: 'if (false) {',
   },
   {
@@ -336,6 +343,10 @@ export const plantedBugs: readonly PlantedBug[] = [
     text: 'nowTicks + skippedTicks',
     replacement: 'nowTicks',
     also: [{ file: 'raft/timer.js', text: 'expireLease(state);', replacement: '' }],
+  },
+  {
+    name: 'a round that prolongs a lease takes reads along that wait for the own term',
+    ...takesReadsAlong,
   },
   {
     name: 'who promised a lease votes as soon as it forgets its leader',
