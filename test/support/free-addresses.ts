@@ -1,5 +1,9 @@
 import net from 'node:net'
 
+/** Below the ports that systems give to outgoing connections, one of which may be taken at any moment. */
+const firstPort = 15_000
+const portCount = 15_000
+
 /** Loopback addresses that nobody listens on at the moment. */
 export async function freeAddresses(count: number): Promise<readonly string[]> {
   const servers = await Promise.all(Array.from({ length: count }, () => listen()))
@@ -12,11 +16,22 @@ export async function freeAddresses(count: number): Promise<readonly string[]> {
   return addresses
 }
 
-function listen(): Promise<net.Server> {
-  return new Promise((resolve, reject) => {
+/** Listens on some port that is free; tests that run beside this one draw others. */
+async function listen(): Promise<net.Server> {
+  for (let attempts = 0; attempts < 50; attempts++) {
+    const server = await listenOn(firstPort + Math.floor(Math.random() * portCount))
+    if (server !== null) return server
+  }
+  throw new Error(`none of 50 ports from ${firstPort} on is free`)
+}
+
+function listenOn(port: number): Promise<net.Server | null> {
+  return new Promise((resolve) => {
     const server = net.createServer()
-    server.once('error', reject)
-    server.listen(0, '127.0.0.1', () => {
+    server.once('error', () => {
+      resolve(null)
+    })
+    server.listen(port, '127.0.0.1', () => {
       resolve(server)
     })
   })

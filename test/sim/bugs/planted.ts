@@ -13,6 +13,12 @@ export interface Edit {
   readonly replacement: string
 }
 
+const takesReadsAlong: Edit = {
+  file: 'raft/read-index.js',
+  text: 'const takesReads = hasCommittedInTerm(state);',
+  replacement: 'const takesReads = true;',
+}
+
 export const plantedBugs: readonly PlantedBug[] = [
   {
     name: 'a second vote in one term',
@@ -108,8 +114,9 @@ export const plantedBugs: readonly PlantedBug[] = [
   {
     name: 'a new leader serves reads before it has committed in its term',
     file: 'raft/read-index.js',
-    text: 'log.holds(commitIndex, term)',
-    replacement: 'true',
+    text: 'state.reads.hasAsked && hasCommittedInTerm(state)',
+    replacement: 'state.reads.hasAsked',
+    also: [takesReadsAlong],
   },
   {
     name: 'answers leave before what they promise is durable',
@@ -329,6 +336,23 @@ export const plantedBugs: readonly PlantedBug[] = [
         replacement: 'if (stamp === null || !this.answers) {',
       },
     ],
+  },
+  {
+    name: 'a lease is measured in ticks alone, and a read served after a pause',
+    file: 'raft/lease.js',
+    text: 'nowTicks + skippedTicks',
+    replacement: 'nowTicks',
+    also: [{ file: 'raft/timer.js', text: 'expireLease(state);', replacement: '' }],
+  },
+  {
+    name: 'a round that prolongs a lease takes reads along that wait for the own term',
+    ...takesReadsAlong,
+  },
+  {
+    name: 'who promised a lease votes as soon as it forgets its leader',
+    file: 'raft/lease.js',
+    text: 'limits.leaseTicks > 0 && nowTicks - heardTicks < limits.electionTicksMin',
+    replacement: 'false',
   },
 ]
 
