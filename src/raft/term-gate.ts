@@ -38,11 +38,10 @@ function isHeldBackByLease(state: CoreState, message: Message): boolean {
 
 /** Messages of older terms are dropped, but their sender may have to learn of the newer term. */
 function answerOldTerm(state: CoreState, message: Message): false {
-  const { checkQuorum, preVote } = state.limits
   if (isFromLeader(message)) {
-    // With leases nobody listens to this replica's own higher term while that leader lives: without an
-    // answer to the leader the two would never agree on a term again.
-    if (checkQuorum || preVote) tellTerm(state, message.from)
+    // While that leader lives nobody may listen to this replica's own higher term, or it does not know whom to tell:
+    // without an answer to the leader the two would never agree on a term again (Raft §5.1).
+    tellTerm(state, message.from)
   } else if (message.kind === 'pre-vote') {
     const { term } = state
     respondToCandidate(state, { kind: 'pre-vote-response', to: message.from, term, rejected: true })

@@ -6,6 +6,7 @@ import { Progress } from '../../src/raft/progress.js'
 import { becomeFollower, becomeLeader } from '../../src/raft/roles.js'
 import { createState, type CoreState } from '../../src/raft/state.js'
 import { cluster } from './support/cluster.js'
+import { requestVote } from './support/messages.js'
 
 const freshState = (): CoreState =>
   createState({
@@ -79,3 +80,24 @@ test('a snapshot that is not applied, or not of this log, cannot be sent (R16)',
     t.throws(() => core.noteSnapshot(snapshot), { message: /R16 / })
   }
 })
+
+for (const settings of [{}, { preVote: false, checkQuorum: false }]) {
+  test(`a leader of an older term is told the newer one, and leads again (${JSON.stringify(settings)})`, (t) => {
+    const four = cluster(4, { ...settings, voters: [1, 2, 3] }).elect(1)
+    four.replica(1).proposeChange('l4')
+    four.settle()
+    // Somebody who hears nothing of it has raised the term of the learner.
+    four.block(({ from, to }) => from === 4 && to === 3)
+    four.replica(4).core.forgetLeader()
+    four.replica(4).step(requestVote({ from: 3, to: 4, term: 9, lastIndex: 0, lastTerm: 0 }))
+    t.is(four.replica(4).core.status().term, asTerm(9))
+
+    four.settle().heal().tick(60)
+
+    t.true(four.leaders.some(({ core }) => core.status().term > 9))
+    t.is(
+      four.replica(4).core.status().lastIndex,
+      four.leaders[0]?.core.status().lastIndex ?? asIndex(0),
+    )
+  })
+}
