@@ -110,19 +110,27 @@ export class SimulatedClient {
 
   #read(node: SimulatedNode, request: Request): void {
     const attempt = this.#attempt
-    const read = node.replica?.read(({ keyValue }) => keyValue.get(request.key), { timeoutMs: 500 })
+    const options = { timeoutMs: 500, anywhere: this.#between(0, 1) === 0 }
+    const read = node.replica?.read(({ keyValue }) => keyValue.get(request.key), options)
     read?.then(
       (row) => {
         if (!this.#hears(attempt)) return
         const value = row === null ? null : Buffer.from(row.value).toString()
         const version = row?.version ?? 0
         this.#versions.set(request.key, version)
+        this.#countRead(node)
         this.#end(request, 'ok', { value, version })
       },
       (error: unknown) => {
         if (this.#hears(attempt)) this.#elsewhere(error)
       },
     )
+  }
+
+  #countRead(node: SimulatedNode): void {
+    const { cluster, faults } = this.#parts
+    if (cluster.settings.leaseMs > 0) faults.readUnderLeases += 1
+    if (node.status()?.role === 'follower') faults.readAtFollower += 1
   }
 
   #openSession(node: SimulatedNode): void {

@@ -60,6 +60,10 @@ export class Cluster {
     return node
   }
 
+  get settings(): ReplicaSettings {
+    return this.#options.settings
+  }
+
   createDisk(): Disk {
     return this.#options.createDisk(this.#split(), this.#faults)
   }

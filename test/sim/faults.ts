@@ -33,6 +33,8 @@ export const faultNames = [
   'leadershipTransferred',
   'transferFailed',
   'leaderForgotten',
+  'readUnderLeases',
+  'readAtFollower',
   'clientRetry',
   'unknownOutcome',
 ] as const

@@ -5,7 +5,8 @@ import type { ReplicaSettings } from '../../src/replica/settings.js'
 
 const defaults = resolveOptions([])
 
-/** Settings of all nodes of a cluster. Small limits, below those of the options, make pages and windows of few entries. */
+/** Settings of all nodes of a cluster. Small limits, below those of the options, make pages and windows of few entries. A lease is
+ *  as long as the clocks of the simulator, which drift by 20 %, leave room for. */
 export function drawSettings(random: Random): ReplicaSettings {
   const isTrueIn = (part: number): boolean => integerBetween(random, 1, part) < part
   return {
@@ -14,6 +15,9 @@ export function drawSettings(random: Random): ReplicaSettings {
     checkQuorum: isTrueIn(4),
     ...(isTrueIn(2) ? {} : { appendBytesMax: 100, inflightMessagesMax: 2 }),
     ...(isTrueIn(4) ? {} : { applyBytesMax: 150 }),
+    ...(isTrueIn(3) ? {} : { leaseMs: 60, checkQuorum: true }),
+    ...(isTrueIn(4) ? {} : { longestLogWaitMs: 50 }),
+    ...(isTrueIn(4) ? {} : { promotionLagEntriesMax: 3, checkQuorum: true }),
   }
 }
 

@@ -330,6 +330,25 @@ export const plantedBugs: readonly PlantedBug[] = [
       },
     ],
   },
+  {
+    name: 'a lease is measured in ticks alone, and a read served after a pause',
+    file: 'raft/lease.js',
+    text: 'nowTicks + skippedTicks',
+    replacement: 'nowTicks',
+    also: [{ file: 'raft/timer.js', text: 'expireLease(state);', replacement: '' }],
+  },
+  {
+    name: 'a round that prolongs a lease takes reads along that wait for the own term',
+    file: 'raft/read-index.js',
+    text: 'knowsCommitted(state) ? reads.takeAsked() : []',
+    replacement: 'reads.takeAsked()',
+  },
+  {
+    name: 'who promised a lease votes as soon as it forgets its leader',
+    file: 'raft/lease.js',
+    text: 'limits.leaseTicks > 0 && nowTicks - heardTicks < limits.electionTicksMin',
+    replacement: 'false',
+  },
 ]
 
 /** Bugs of the C++ log, which its build for tests can switch on; only the real log has them. */
