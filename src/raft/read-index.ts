@@ -62,23 +62,22 @@ function takeRead(state: CoreState, read: Read): void {
   else state.reads.ask(read)
 }
 
-/** Whether reads wait that may start their round. A leader that has committed nothing in its term may
- *  not know yet how far its predecessors committed, so they wait for its first entry. */
+/** Whether reads wait that may start their round. */
 export const canStartReadRound = (state: CoreState): boolean =>
-  state.role === 'leader' && state.reads.hasAsked && hasCommittedInTerm(state)
+  state.role === 'leader' && state.reads.hasAsked && knowsCommitted(state)
 
-/** Starts one round for all reads asked since the last one. For none when it is only to prolong a lease, and while the
- *  leader may not know what its predecessors committed. */
+/** A leader that has committed nothing in its term may not know yet how far its predecessors committed: reads wait for its
+ *  first entry (dissertation §6.4, step 1). */
+const knowsCommitted = ({ log, commitIndex, term }: CoreState): boolean =>
+  log.holds(commitIndex, term)
+
+/** Starts one round for all reads asked since the last one that need not wait; for none when it is only to prolong a lease. */
 export function startReadRound(state: CoreState): void {
-  const { commitIndex: index } = state
-  const takesReads = hasCommittedInTerm(state)
-  state.reads.startRound({ index, startedTicks: leaseClock(state), takesReads })
+  const { reads, commitIndex } = state
+  reads.startRound(knowsCommitted(state) ? reads.takeAsked() : [], commitIndex, leaseClock(state))
   broadcastHeartbeat(state)
   state.reads.release(state.tracker.configuration)
 }
-
-const hasCommittedInTerm = ({ log, commitIndex, term }: CoreState): boolean =>
-  log.holds(commitIndex, term)
 
 /** Tells a follower that its reads may be served. */
 export function answerForwardedRead(state: CoreState, { read, index }: ServedRead): void {

@@ -78,17 +78,16 @@ export class ReadRounds {
     return this.#rounds.at(-1)?.number ?? 0
   }
 
+  /** The reads asked so far, for a round that starts now. */
+  takeAsked(): readonly Read[] {
+    const asked = this.#asked
+    this.#asked = []
+    return asked
+  }
+
   /** Starts a round.
-   *  @param options index: the commit index now, which its reads must see at least; takesReads: whether the round is for every
-   *  read asked so far, or for none. */
-  startRound(options: {
-    readonly index: LogIndex
-    readonly startedTicks: number
-    readonly takesReads: boolean
-  }): void {
-    const { index, startedTicks, takesReads } = options
-    const reads = takesReads ? this.#asked : []
-    if (takesReads) this.#asked = []
+   *  @param index the commit index now: the reads must see at least this much. */
+  startRound(reads: readonly Read[], index: LogIndex, startedTicks: number): void {
     this.#lastNumber++
     this.#rounds.push({ number: this.#lastNumber, index, reads, startedTicks })
     this.#confirmed.set(this.#self, this.#lastNumber)

@@ -13,12 +13,6 @@ export interface Edit {
   readonly replacement: string
 }
 
-const takesReadsAlong: Edit = {
-  file: 'raft/read-index.js',
-  text: 'const takesReads = hasCommittedInTerm(state);',
-  replacement: 'const takesReads = true;',
-}
-
 export const plantedBugs: readonly PlantedBug[] = [
   {
     name: 'a second vote in one term',
@@ -114,9 +108,8 @@ export const plantedBugs: readonly PlantedBug[] = [
   {
     name: 'a new leader serves reads before it has committed in its term',
     file: 'raft/read-index.js',
-    text: 'state.reads.hasAsked && hasCommittedInTerm(state)',
-    replacement: 'state.reads.hasAsked',
-    also: [takesReadsAlong],
+    text: 'log.holds(commitIndex, term)',
+    replacement: 'true',
   },
   {
     name: 'answers leave before what they promise is durable',
@@ -346,7 +339,9 @@ export const plantedBugs: readonly PlantedBug[] = [
   },
   {
     name: 'a round that prolongs a lease takes reads along that wait for the own term',
-    ...takesReadsAlong,
+    file: 'raft/read-index.js',
+    text: 'knowsCommitted(state) ? reads.takeAsked() : []',
+    replacement: 'reads.takeAsked()',
   },
   {
     name: 'who promised a lease votes as soon as it forgets its leader',
