@@ -2,6 +2,7 @@ import { asReplica } from '../../src/base/ids.js'
 import type { ReplicaId } from '../../src/base/ids.js'
 import { SeededRandom, integerBetween } from '../../src/base/random.js'
 import { isJoint, memberIds } from '../../src/raft/membership.js'
+import type { Message } from '../../src/raft/messages.js'
 import type { ReplicaSettings } from '../../src/replica/settings.js'
 import type { PeerMessage } from '../../src/transport/transport.js'
 import type { CreateDisk, Disk } from './disk.js'
@@ -23,6 +24,8 @@ export class Cluster {
   /** Of the configuration before the first entry. */
   readonly voters: readonly ReplicaId[]
   readonly network: SimulatedNetwork
+  /** Votes that were given to others since somebody looked. */
+  readonly votesSent: Message[] = []
   readonly #random: SeededRandom
   readonly #options: ClusterOptions
   readonly #faults: FaultCounts
@@ -53,6 +56,7 @@ export class Cluster {
       applyStepsMax: [null, 0, 8, 50][integerBetween(this.#random, 0, 3)] ?? null,
       send: (message) => {
         this.#trace.add(`send ${describe(message)}`)
+        if (isVote(message.message)) this.votesSent.push(message.message)
         this.network.send(message)
       },
     })
@@ -150,6 +154,9 @@ async function settle({ turns }: { readonly turns: boolean }): Promise<void> {
     process.nextTick(resolve)
   })
 }
+
+const isVote = (message: Message): boolean =>
+  message.kind === 'request-vote-response' && !message.rejected
 
 function describe({ message }: PeerMessage): string {
   const { kind, from, to, term } = message

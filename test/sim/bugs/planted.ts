@@ -306,12 +306,6 @@ export const plantedBugs: readonly PlantedBug[] = [
       'const index = Math.min(state.log.lastIndex, state.tracker.quorumMatchIndex() + 1);',
   },
   {
-    name: 'an answer to an earlier read round confirms the newest one',
-    file: 'raft/heartbeat.js',
-    text: 'state.reads.confirm(message.from, message.context);',
-    replacement: 'state.reads.confirm(message.from, state.reads.pendingRound);',
-  },
-  {
     name: 'a read does not wait for the state machine',
     file: 'replica/reads.js',
     text: 'if (next.index > appliedIndex)\n                return;',
@@ -331,23 +325,10 @@ export const plantedBugs: readonly PlantedBug[] = [
     ],
   },
   {
-    name: 'a lease is measured in ticks alone, and a read served after a pause',
-    file: 'raft/lease.js',
-    text: 'nowTicks + skippedTicks',
-    replacement: 'nowTicks',
-    also: [{ file: 'raft/timer.js', text: 'expireLease(state);', replacement: '' }],
-  },
-  {
     name: 'a round that prolongs a lease takes reads along that wait for the own term',
     file: 'raft/read-index.js',
     text: 'knowsCommitted(state) ? reads.takeAsked() : []',
     replacement: 'reads.takeAsked()',
-  },
-  {
-    name: 'who promised a lease votes as soon as it forgets its leader',
-    file: 'raft/lease.js',
-    text: 'limits.leaseTicks > 0 && nowTicks - heardTicks < limits.electionTicksMin',
-    replacement: 'false',
   },
 ]
 

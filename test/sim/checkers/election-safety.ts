@@ -8,7 +8,9 @@ export class ElectionSafety implements Checker {
   readonly #leaders = new Map<number, number>()
   readonly #votes = new Map<string, number>()
 
-  check({ nodes }: Cluster): void {
+  check(cluster: Cluster): void {
+    this.#checkSent(cluster)
+    const { nodes } = cluster
     for (const node of nodes) {
       const { term: votedTerm, vote } = node.disk.durableHardState
       if (vote !== 0) this.#checkVote(`n${node.id} term ${votedTerm}`, vote)
@@ -23,6 +25,15 @@ export class ElectionSafety implements Checker {
       const known = this.#leaders.get(term) ?? node.id
       expect(known === node.id, 'election safety', { term, known, also: node.id })
       this.#leaders.set(term, known)
+    }
+  }
+
+  /** A vote that was told is on the disk of who gave it, unless that has gone on to a later term. */
+  #checkSent(cluster: Cluster): void {
+    for (const { from, to, term } of cluster.votesSent.splice(0)) {
+      const { term: votedTerm, vote } = cluster.node(from).disk.durableHardState
+      const isKept = votedTerm > term || (votedTerm === term && vote === to)
+      expect(isKept, 'a vote is durable when it is told', { from, to, term, votedTerm, vote })
     }
   }
 
