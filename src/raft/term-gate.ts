@@ -43,10 +43,20 @@ function answerOldTerm(state: CoreState, message: Message): false {
     // without an answer to the leader the two would never agree on a term again (Raft §5.1).
     tellTerm(state, message.from)
   } else if (message.kind === 'pre-vote') {
-    const { term } = state
-    respondToCandidate(state, { kind: 'pre-vote-response', to: message.from, term, rejected: true })
+    refuseCandidate(state, 'pre-vote-response', message.from)
+  } else if (message.kind === 'request-vote') {
+    // Else a candidate whose voter hears of ever newer terms from others would never catch up with them.
+    refuseCandidate(state, 'request-vote-response', message.from)
   }
   return false
+}
+
+function refuseCandidate(
+  state: CoreState,
+  kind: 'pre-vote-response' | 'request-vote-response',
+  to: Message['from'],
+): void {
+  respondToCandidate(state, { kind, to, term: state.term, rejected: true })
 }
 
 function tellTerm(state: CoreState, to: Message['from']): void {

@@ -287,6 +287,20 @@ test('a pre-vote of an older term is answered with the newer one', (t) => {
   t.deepEqual(answers(voter), [[2, 4, true]])
 })
 
+test('a request for a vote of an older term is answered with the newer one', (t) => {
+  const voter = lone([{ terms: [], term: 4 }])
+
+  voter.step(requestVote({ term: 2 }))
+  voter.settle()
+
+  t.like(voter.takeOutgoing()[0], {
+    kind: 'request-vote-response',
+    term: 4,
+    to: 2,
+    rejected: true,
+  })
+})
+
 test('a leader of an older term learns of the newer one', (t) => {
   const follower = lone([{ terms: [], term: 4 }])
 

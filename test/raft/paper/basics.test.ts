@@ -207,13 +207,17 @@ for (const [role, make] of Object.entries(makers)) {
   })
 }
 
-test('§5.1: a request of a smaller term is refused', (t) => {
+test('§5.1: a request of a smaller term is refused, and its sender told the larger one', (t) => {
   const replica = lone([], 3)
 
   replica.step(append({ term: 2, terms: [2] }))
   replica.step(requestVote({ term: 2, lastIndex: 9, lastTerm: 9 }))
 
   t.like(replica.core.status(), { lastIndex: 0, leader: 0, vote: 0 })
+  t.like(sentBy(replica), [
+    { kind: 'append-entries-response', term: 3 },
+    { kind: 'request-vote-response', term: 3, rejected: true },
+  ])
 })
 
 test('§5.1: the leader of a smaller term is told the larger one', (t) => {
