@@ -40,6 +40,8 @@ export class Operator {
   /** Out of 100 steps, so many bring something: in some runs the members stay. */
   readonly #eventPercent: number
   #busyUntilStep = 0
+  /** Changes that were asked for and may not be in any log yet. */
+  #unanswered = 0
   /** When a leadership that was too young to be handed over is old enough; 0 for none. */
   #handOverStep = 0
 
@@ -134,16 +136,19 @@ export class Operator {
     const text = describe(change)
     trace.add(`operator n${leader.id} ${text}`)
     this.#busyUntilStep = trace.step + patienceSteps
+    this.#unanswered += 1
     leader.replica?.changeMembership(
       change,
       { timeoutMs: 500 },
       {
         resolve: ({ result }) => {
+          this.#unanswered -= 1
           trace.add(`operator ${text} done ${JSON.stringify(result)}`)
           this.#busyUntilStep = trace.step + 1
           if (before !== undefined) for (const name of kindsOf(change, before)) faults[name] += 1
         },
         reject: ({ code, outcome }) => {
+          this.#unanswered -= 1
           trace.add(`operator ${text} ${code}`)
           this.#busyUntilStep = trace.step + 5
           if (outcome === 'unknown') faults.changeOfUnknownOutcome += 1
@@ -217,7 +222,7 @@ export class Operator {
   /** Whether nobody needs this node: all others who vote have written down that they do, and none of their changes is open. */
   #canDoWithout(node: SimulatedNode): boolean {
     const { cluster, configurations } = this.#parts
-    if (this.#hasOpenChange()) return false
+    if (this.#unanswered > 0 || this.#hasOpenChange()) return false
     const { index, configuration } = configurations.latest
     const others = cluster.nodes.filter(
       (each) => each !== node && !each.isGone && isVoterOf(configuration, each.id),

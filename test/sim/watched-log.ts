@@ -94,8 +94,9 @@ export class WatchedLog implements ReplicaLog {
     return this.#queuedWrites
   }
 
+  /** Also when it broke in the background, and no write has heard of it yet. */
   get isBroken(): boolean {
-    return this.#isBroken
+    return this.#isBroken || (!this.#isDead && this.#log.status().poisoned !== null)
   }
 
   get durableHardState(): HardState {
