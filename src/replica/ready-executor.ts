@@ -120,17 +120,19 @@ export class ReadyExecutor {
     for (const write of this.#pending) this.#submit(write)
   }
 
-  /** Frames that a full disk refused: the log does not have them, appliers and followers may still want them. */
+  /** Frames that a full disk refused: the log does not have them, appliers and followers may still want them. What a later
+   *  refused write replaces is not given out. */
   refusedFrames(firstIndex: LogIndex, lastIndex: LogIndex, bytesMax: number): FrameBatch | null {
     if (!this.#full) return null
-    for (const { write } of this.#pending) {
-      const range = write.frames?.range
-      if (write.frames === undefined || range === undefined) continue
-      if (firstIndex < range.firstIndex || firstIndex > range.lastIndex) continue
-      const position = firstIndex - range.firstIndex
-      const wanted = Math.min(lastIndex, range.lastIndex) - firstIndex + 1
-      const { count } = countWithin(range.byteLengths, position, wanted, bytesMax)
-      return sliceBatch(write.frames, firstIndex, count)
+    let end: number = lastIndex
+    for (const { write } of this.#pending.toReversed()) {
+      const { frames, truncateFrom } = write
+      if (frames !== undefined && holds(frames, firstIndex)) {
+        return firstOf(frames, firstIndex, { lastIndex: end, bytesMax })
+      }
+      if (truncateFrom === undefined) continue
+      if (truncateFrom <= firstIndex) return null
+      end = Math.min(end, truncateFrom - 1)
     }
     return null
   }
@@ -270,4 +272,20 @@ function partsOf(frames: FrameBatch, bytesMax: number): readonly FrameBatch[] {
     next = asIndex(next + count)
   }
   return parts
+}
+
+const holds = ({ range }: FrameBatch, index: LogIndex): boolean =>
+  index >= range.firstIndex && index <= range.lastIndex
+
+/** As many entries of a batch from an index on as fit, at least one. */
+function firstOf(
+  frames: FrameBatch,
+  firstIndex: LogIndex,
+  { lastIndex, bytesMax }: { readonly lastIndex: number; readonly bytesMax: number },
+): FrameBatch {
+  const { range } = frames
+  const position = firstIndex - range.firstIndex
+  const wanted = Math.min(lastIndex, range.lastIndex) - firstIndex + 1
+  const { count } = countWithin(range.byteLengths, position, wanted, bytesMax)
+  return sliceBatch(frames, firstIndex, count)
 }

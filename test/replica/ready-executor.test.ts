@@ -389,3 +389,28 @@ test('frames that one write cannot hold go as several, and are acknowledged with
   t.is(bench.executor.durableIndex, asIndex(3))
   t.deepEqual(bench.events, ['durable 1', 'send append-entries-response'])
 })
+
+test('of refused writes the newest says what an entry is', (t) => {
+  const bench = new Bench()
+  const encoded = (term: number, firstIndex: number, texts: readonly string[]): FrameBatch => {
+    const payloads = texts.map((text) => Buffer.from(text))
+    return bench.log.encode(asTerm(term), asIndex(firstIndex), entryKinds.normal, payloads)
+  }
+  const old = encoded(3, 1, ['one', 'two', 'old three'])
+  const replacing = encoded(3, 3, ['new three', 'four'])
+  bench.execute({ entries: old.range }, old)
+  bench.log.failQueued(diskFull)
+  bench.execute({ entries: replacing.range, truncateFrom: asIndex(3) }, replacing)
+
+  const texts = (firstIndex: number): readonly string[] => {
+    const batch = bench.executor.refusedFrames(asIndex(firstIndex), asIndex(4), 1_000)
+    if (batch === null) return []
+    return Array.from(batch.range.byteLengths, (_, at) =>
+      Buffer.from(bench.log.payload(batch, at)).toString(),
+    )
+  }
+
+  t.deepEqual(texts(1), ['one', 'two'])
+  t.deepEqual(texts(3), ['new three', 'four'])
+  t.deepEqual(texts(4), ['four'])
+})

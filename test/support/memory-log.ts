@@ -110,15 +110,16 @@ export class MemoryLog implements ReplicaLog {
   }
 
   persist(write: LogWrite, done: Done): void {
+    // As with the real log, what is handed over can be read at once, whatever becomes of it.
+    applyWrite(this.#submitted, write)
     const refusal = this.#closed ? new ClustorError('ERR_CLOSED', 'closed') : this.#poisoned
-    if (refusal !== null) {
-      queueMicrotask(() => {
-        done(refusal)
-      })
+    if (refusal === null) {
+      this.#queue.push({ write, done })
       return
     }
-    applyWrite(this.#submitted, write)
-    this.#queue.push({ write, done })
+    queueMicrotask(() => {
+      done(refusal)
+    })
   }
 
   cached(firstIndex: LogIndex, lastIndex: LogIndex, bytesMax: number): FrameBatch | null {
