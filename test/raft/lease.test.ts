@@ -181,19 +181,3 @@ test('L04: with clocks that drift within their bound no lease ever serves a stal
   t.log({ served })
   t.true(served > 1000)
 })
-
-test('L01: a heartbeat that prolongs a lease serves no read before an entry of the term is committed', (t) => {
-  const three = leased()
-  three.replica(1).propose(40)
-  three.settle()
-  three.block((m) => m.kind === 'append-entries-response' || m.from === 1 || m.to === 1)
-  three.tick(60, 2, 3)
-  const leader = three.leaders.find(({ id }) => id !== 1) ?? three.replica(2)
-
-  leader.core.readIndex(9)
-  three.tick(10, leader.id)
-  t.deepEqual(leader.readStates, [])
-  three.heal().tick(6, leader.id)
-
-  t.deepEqual(leader.readStates as unknown, [{ context: 9, index: 3 }])
-})
