@@ -2,4 +2,4 @@
 
 import { buildNative, checkedBuild } from './toolchain.mjs'
 
-buildNative({ ...checkedBuild, targets: ['clustor_simulation'], quiet: true })
+buildNative({ ...checkedBuild(), targets: ['clustor_simulation'], quiet: true })

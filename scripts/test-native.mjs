@@ -21,7 +21,7 @@ run('ctest', [
 
 function chosenBuild() {
   if (clang && sanitize === 'address,undefined') return fuzzBuild
-  if (!clang && sanitize === '') return checkedBuild
+  if (!clang && sanitize === '') return checkedBuild()
   const name = ['native', ...(clang ? ['clang'] : []), ...sanitize.split(',').filter(Boolean)]
   return {
     name: name.join('-'),

@@ -14,7 +14,7 @@ const clangVersions = [21, 20, 19, 18, 17, 16, 15, 14]
 export const sanitizerFlags = '-DCMAKE_CXX_FLAGS_RELWITHDEBINFO=-O1 -g1'
 
 /** The build of the tests without sanitizers, and of the addon of simulations. */
-export const checkedBuild = {
+export const checkedBuild = () => ({
   name: 'native',
   definitions: [
     // -O2: at -O3 gcc 12 warns of overlapping copies in std::string where there are none (gcc bug 105651).
@@ -22,7 +22,7 @@ export const checkedBuild = {
     '-DCLUSTOR_SANITIZE=',
     `-DCMAKE_JS_INC=${nodeApiHeaders()}`,
   ],
-}
+})
 
 /** The build with AddressSanitizer and UBSan by clang: fuzzing and the tests share it. */
 export const fuzzBuild = {

@@ -1,8 +1,14 @@
 import net from 'node:net'
+import { threadId } from 'node:worker_threads'
 
-/** Below the ports that systems give to outgoing connections, one of which may be taken at any moment. */
+/** Below the ports that systems give to outgoing connections, one of which may be taken at any moment. Tests that run beside each
+ *  other, in threads of a process or one after the other in a thread, never draw the same port: between the choice of
+ *  one and its use nobody listens on it. */
 const firstPort = 15_000
-const portCount = 15_000
+const blockCount = 50
+const blockPorts = 300
+const block = firstPort + ((process.pid + threadId) % blockCount) * blockPorts
+let drawn = 0
 
 /** Loopback addresses that nobody listens on at the moment. */
 export async function freeAddresses(count: number): Promise<readonly string[]> {
@@ -16,13 +22,13 @@ export async function freeAddresses(count: number): Promise<readonly string[]> {
   return addresses
 }
 
-/** Listens on some port that is free; tests that run beside this one draw others. */
+/** Listens on the next port that is free. */
 async function listen(): Promise<net.Server> {
-  for (let attempts = 0; attempts < 50; attempts++) {
-    const server = await listenOn(firstPort + Math.floor(Math.random() * portCount))
+  for (let attempts = 0; attempts < blockPorts; attempts++) {
+    const server = await listenOn(block + (drawn++ % blockPorts))
     if (server !== null) return server
   }
-  throw new Error(`none of 50 ports from ${firstPort} on is free`)
+  throw new Error(`no port from ${block} on is free`)
 }
 
 function listenOn(port: number): Promise<net.Server | null> {
