@@ -159,13 +159,13 @@ export class ReadyExecutor {
 
   /** Queues a write at the log, as several when one cannot hold its frames: each is a state that a shorter Ready leads to. */
   #enqueue(write: LogWrite, changesVote: boolean): void {
-    const { frames, ...rest } = write
+    const { frames } = write
     if (frames === undefined || frames.bytes.byteLength <= this.#log.writeBytesMax) {
       this.#queue(write, changesVote)
       return
     }
     const [first, ...others] = partsOf(frames, this.#log.writeBytesMax)
-    this.#queue(first === undefined ? rest : { ...rest, frames: first }, changesVote)
+    this.#queue(first === undefined ? write : { ...write, frames: first }, changesVote)
     for (const part of others) this.#queue({ frames: part }, false)
   }
 
