@@ -1,11 +1,12 @@
-/** npm run history -- --nodes 3 --seconds N --nemesis kill,pause,partition,disk-full --out FILE [--seed S]: what clients of a real
- *  cluster saw, an operation a line, and whether it is linearizable. */
+/** npm run history -- --nodes 3 --seconds N --nemesis kill,pause,partition,disk-full --out FILE [--seed S]
+ *  [--network namespaces|proxies]: what clients of a real cluster saw, an operation a line, and whether it is linearizable. */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { parseArgs } from 'node:util'
 
 import { isNemesis } from './nemesis.js'
+import { networkNames } from './network.js'
 import { runHistory } from './run-history.js'
 
 const { values } = parseArgs({
@@ -15,6 +16,7 @@ const { values } = parseArgs({
     nemesis: { type: 'string', default: 'kill,pause,partition' },
     out: { type: 'string' },
     seed: { type: 'string', default: '1' },
+    network: { type: 'string' },
   },
 })
 const kinds = values.nemesis.split(',').filter((name) => name !== '')
@@ -24,7 +26,16 @@ if (unknown.length > 0 || !numbers.every((number) => Number.isInteger(number) &&
   console.error(`--nodes, --seconds and --seed are whole numbers; unknown: ${unknown.join(', ')}`)
   process.exit(2)
 }
+const network = networkNames.find((name) => name === values.network)
+if (network === undefined && values.network !== undefined) {
+  console.error(`--network is one of ${networkNames.join(', ')}`)
+  process.exit(2)
+}
 const [nodeCount = 3, seconds = 10, seed = 1] = numbers
+const interruption = new AbortController()
+process.once('SIGINT', () => {
+  interruption.abort()
+})
 const directory = mkdtempSync(path.join(tmpdir(), 'clustor-history-'))
 try {
   const report = await runHistory({
@@ -33,6 +44,8 @@ try {
     seed,
     directory,
     kinds: kinds.filter(isNemesis),
+    signal: interruption.signal,
+    ...(network && { network }),
   })
   const { history, verdict, faults } = report
   if (values.out !== undefined) {
@@ -42,10 +55,14 @@ try {
     history.filter((operation) => operation.outcome === outcome).length
   console.log(`${count('ok')} ok, ${count('fail')} failed, ${count('unknown')} unknown`)
   for (const kind of kinds.filter(isNemesis)) {
-    console.log(`${kind}: ${faults[kind] === 0 ? 'NOT EXERCISED' : faults[kind]}`)
+    const by = kind === 'partition' ? ` (${report.network})` : ''
+    console.log(`${kind}: ${faults[kind] === 0 ? 'NOT EXERCISED' : faults[kind]}${by}`)
   }
   console.log(verdict.kind === 'violation' ? JSON.stringify(verdict) : verdict.kind)
   process.exitCode = verdict.kind === 'linearizable' ? 0 : 1
+} catch (error) {
+  console.error(error)
+  process.exitCode = 1
 } finally {
   rmSync(directory, { recursive: true, force: true })
 }

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 
 import { integerBetween } from '../../src/base/random.js'
 import type { Random } from '../../src/base/random.js'
-import type { LinkedCluster } from './linked-cluster.js'
+import type { Cluster } from './cluster.js'
 import type { SmallDisk } from './small-disk.js'
 
 export const nemesisNames = ['kill', 'pause', 'partition', 'disk-full'] as const
@@ -14,14 +14,14 @@ export const isNemesis = (name: string): name is NemesisName =>
 /** Makes one fault after the other on a real cluster, and undoes each before the next. */
 export class Nemesis {
   readonly counts: Record<NemesisName, number> = { kill: 0, pause: 0, partition: 0, 'disk-full': 0 }
-  readonly #cluster: LinkedCluster
+  readonly #cluster: Cluster
   readonly #disks: ReadonlyMap<string, SmallDisk>
   readonly #random: Random
   readonly #kinds: readonly NemesisName[]
 
   /** @param disks of the nodes that have one that can be filled. */
   constructor(
-    cluster: LinkedCluster,
+    cluster: Cluster,
     disks: ReadonlyMap<string, SmallDisk>,
     { random, kinds }: { readonly random: Random; readonly kinds: readonly NemesisName[] },
   ) {
@@ -36,7 +36,7 @@ export class Nemesis {
     for (let turn = 0; !isOver() && this.#kinds.length > 0; turn++) {
       await sleep(this.#between(200, 600))
       const kind = this.#kinds[turn % this.#kinds.length] as NemesisName
-      await this.#disturb(kind, this.#anyNode())
+      await this.#disturb(kind, this.#anyOf(this.#cluster.names))
     }
   }
 
@@ -54,7 +54,7 @@ export class Nemesis {
         this.#cluster.signal(name, 'SIGCONT')
         break
       case 'partition':
-        this.#cluster.isolate(name)
+        this.#cluster.isolate(name, this.#anyOf(this.#cluster.directions))
         await sleep(durationMs)
         this.#cluster.heal()
         break
@@ -69,9 +69,8 @@ export class Nemesis {
     this.counts[kind] += 1
   }
 
-  #anyNode(): string {
-    const { names } = this.#cluster
-    return names[this.#between(0, names.length - 1)] ?? ''
+  #anyOf<Choice>(choices: readonly Choice[]): Choice {
+    return choices[this.#between(0, choices.length - 1)] as Choice
   }
 
   #between(min: number, max: number): number {

@@ -2,9 +2,11 @@ import { SeededRandom } from '../../src/base/random.js'
 import { checkLinearizability } from '../sim/checkers/linearizability.js'
 import type { Verdict } from '../sim/checkers/linearizability.js'
 import type { Operation } from '../sim/history.js'
-import { LinkedCluster } from './linked-cluster.js'
+import { Cluster } from './cluster.js'
 import { Nemesis } from './nemesis.js'
 import type { NemesisName } from './nemesis.js'
+import { openNetwork } from './network.js'
+import type { NetworkName } from './network.js'
 import { Recorder } from './recorder.js'
 import { SmallDisk } from './small-disk.js'
 
@@ -16,12 +18,17 @@ export interface HistoryOptions {
   readonly seed: number
   /** For the data of the nodes. */
   readonly directory: string
+  /** Default: namespaces where they can be had, else proxies. */
+  readonly network?: NetworkName
+  /** Ends the run early, whole. */
+  readonly signal?: AbortSignal
 }
 
 export interface HistoryReport {
   readonly history: readonly Operation[]
   readonly verdict: Verdict
   readonly faults: Readonly<Record<NemesisName, number>>
+  readonly network: NetworkName
 }
 
 const clientCount = 6
@@ -31,11 +38,16 @@ export async function runHistory(options: HistoryOptions): Promise<HistoryReport
   const { nodeCount, kinds, directory } = options
   const disks = mountDisks(directory, kinds.includes('disk-full') ? nodeCount : 0)
   try {
-    const cluster = await LinkedCluster.start(directory, nodeCount)
+    const network = await openNetwork(nodeCount, options.network)
     try {
-      return await record(cluster, disks, options)
+      const cluster = await Cluster.start(directory, nodeCount, network)
+      try {
+        return { ...(await record(cluster, disks, options)), network: network.name }
+      } finally {
+        await cluster.close()
+      }
     } finally {
-      await cluster.close()
+      network.close()
     }
   } finally {
     for (const disk of disks.values()) disk.unmount()
@@ -43,10 +55,10 @@ export async function runHistory(options: HistoryOptions): Promise<HistoryReport
 }
 
 async function record(
-  cluster: LinkedCluster,
+  cluster: Cluster,
   disks: ReadonlyMap<string, SmallDisk>,
-  { seconds, kinds, seed }: HistoryOptions,
-): Promise<HistoryReport> {
+  { seconds, kinds, seed, signal }: HistoryOptions,
+): Promise<Omit<HistoryReport, 'network'>> {
   const random = new SeededRandom(seed)
   const nemesis = new Nemesis(cluster, disks, { random, kinds })
   const { endpoints } = cluster
@@ -56,7 +68,7 @@ async function record(
     return new Recorder(`c${at + 1}`, { endpoints, random: own, startedNs })
   })
   const endMs = performance.now() + seconds * 1_000
-  const isOver = (): boolean => performance.now() > endMs
+  const isOver = (): boolean => performance.now() > endMs || signal?.aborted === true
   await Promise.all([nemesis.run(isOver), ...recorders.map((recorder) => recorder.run(isOver))])
   const history = recorders.flatMap((recorder) => recorder.history)
   return { history, verdict: checkLinearizability(history), faults: nemesis.counts }

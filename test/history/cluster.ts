@@ -4,26 +4,21 @@ import { once } from 'node:events'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-import { freeAddresses } from '../support/free-addresses.js'
-import { Link } from './link.js'
+import type { Direction, Network } from './network.js'
 
-const program = fileURLToPath(new URL('../process/cluster-node.js', import.meta.url))
+const nodeProgram = fileURLToPath(new URL('../process/cluster-node.js', import.meta.url))
 
-/** Node processes on loopback whose connections to each other go through links that can be cut. */
-export class LinkedCluster {
+/** Node processes that can be killed, stopped and cut off from each other. */
+export class Cluster {
   readonly names: readonly string[]
   readonly #directory: string
-  readonly #listen: readonly string[]
-  readonly #clientListen: readonly string[]
-  /** From one node to another, by `from>to`. */
-  readonly #links = new Map<string, Link>()
+  readonly #network: Network
   readonly #running = new Map<string, ChildProcess>()
 
-  static async start(directory: string, nodeCount: number): Promise<LinkedCluster> {
-    const addresses = await freeAddresses(2 * nodeCount)
-    const cluster = new LinkedCluster(directory, addresses)
+  /** @param network stays its owner's, and is closed after the cluster. */
+  static async start(directory: string, nodeCount: number, network: Network): Promise<Cluster> {
+    const cluster = new Cluster(directory, nodeCount, network)
     try {
-      await cluster.#openLinks()
       await Promise.all(cluster.names.map((name) => cluster.startNode(name)))
       return cluster
     } catch (error) {
@@ -32,16 +27,19 @@ export class LinkedCluster {
     }
   }
 
-  private constructor(directory: string, addresses: readonly string[]) {
-    const count = addresses.length / 2
+  private constructor(directory: string, nodeCount: number, network: Network) {
     this.#directory = directory
-    this.#listen = addresses.slice(0, count)
-    this.#clientListen = addresses.slice(count)
-    this.names = this.#listen.map((_, at) => `n${at + 1}`)
+    this.#network = network
+    this.names = Array.from({ length: nodeCount }, (_, at) => `n${at + 1}`)
   }
 
   get endpoints(): readonly string[] {
-    return this.#clientListen
+    return this.names.map((_, at) => this.#network.clientAddress(at))
+  }
+
+  /** The cuts that its network can make. */
+  get directions(): readonly Direction[] {
+    return this.#network.directions
   }
 
   directoryOf(name: string): string {
@@ -64,7 +62,14 @@ export class LinkedCluster {
       // A disk that can be filled is a file system in memory; processes die here, machines do not.
       unsafeFileSystem: true,
     }
-    const child = fork(program, [JSON.stringify(options)], { stdio: ['ignore', 2, 2, 'ipc'] })
+    const { program, before } = this.#network.launcher(this.names.indexOf(name))
+    const child = fork(nodeProgram, [JSON.stringify(options)], {
+      execPath: program,
+      execArgv: [...before],
+      stdio: ['ignore', 2, 2, 'ipc'],
+      // Ctrl-C is for this process, which ends the run in good order.
+      detached: true,
+    })
     this.#running.set(name, child)
     const events = [once(child, 'message'), once(child, 'exit')]
     const [outcome] = (await Promise.race(events)) as unknown[]
@@ -84,39 +89,27 @@ export class LinkedCluster {
     this.#running.get(name)?.kill(signal)
   }
 
-  /** Cuts a node off from all others, in both directions. */
-  isolate(name: string): void {
-    for (const [ends, link] of this.#links) {
-      if (ends.split('>').includes(name)) link.cut()
-    }
+  /** Cuts a node off from all others. */
+  isolate(name: string, direction: Direction): void {
+    this.#network.isolate(this.names.indexOf(name), direction)
   }
 
   heal(): void {
-    for (const link of this.#links.values()) link.heal()
+    this.#network.heal()
   }
 
   async close(): Promise<void> {
     for (const name of this.names) await this.kill(name)
-    for (const link of this.#links.values()) link.close()
   }
 
-  async #openLinks(): Promise<void> {
-    for (const from of this.names) {
-      for (const [at, to] of this.names.entries()) {
-        if (from === to) continue
-        this.#links.set(`${from}>${to}`, await Link.open(this.#listen[at] ?? ''))
-      }
-    }
-  }
-
-  /** A node knows itself by where it listens, and the others by their links. */
   #membersFor(name: string): Record<string, { listen: string; clientListen: string }> {
+    const from = this.names.indexOf(name)
     return Object.fromEntries(
       this.names.map((peer, at) => [
         peer,
         {
-          listen: this.#links.get(`${name}>${peer}`)?.address ?? this.#listen[at] ?? '',
-          clientListen: this.#clientListen[at] ?? '',
+          listen: this.#network.peerAddress(at, from),
+          clientListen: this.#network.clientAddress(at),
         },
       ]),
     )
