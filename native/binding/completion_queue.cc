@@ -93,6 +93,7 @@ void CompletionQueue::Deliver() {
 
 void CompletionQueue::DeliverOne(const Completion& completion) {
   delivered_sequence_ = completion.through_sequence;
+  shortages_heard_ = completion.shortages;
   if (complete_.IsEmpty()) return;
   const Napi::Env env = complete_.Env();
   const auto through = static_cast<double>(completion.through_sequence);

@@ -38,6 +38,9 @@ class CompletionQueue final : public CompletionSink {
   // alive. JavaScript thread.
   void Submitted(uint64_t sequence);
 
+  // Completion::shortages of what JavaScript was told last. JavaScript thread.
+  uint64_t shortages_heard() const { return shortages_heard_; }
+
   // What completes from now on waits for Deliver instead of waking the event loop. JavaScript
   // thread.
   void HoldBack();
@@ -61,6 +64,7 @@ class CompletionQueue final : public CompletionSink {
   Napi::FunctionReference complete_;
   uint64_t submitted_sequence_ = 0;
   uint64_t delivered_sequence_ = 0;
+  uint64_t shortages_heard_ = 0;
   bool keeps_alive_ = false;
   // Taken over and not told yet. What is told may ask for Deliver again: the order stays.
   std::deque<Completion> delivering_;

@@ -222,6 +222,7 @@ Napi::Value LogObject::AppendWith(const Napi::CallbackInfo& info,
   for (FrameBatch& batch : batches) {
     Write write;
     write.frames = std::move(batch);
+    write.shortages_heard = handle_->completions().shortages_heard();
     sequence = (handle_->log().*submit)(std::move(write));
   }
   return Submitted(env, sequence);
@@ -230,6 +231,7 @@ Napi::Value LogObject::AppendWith(const Napi::CallbackInfo& info,
 Napi::Value LogObject::Submit(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   Write write;
+  write.shortages_heard = handle_->completions().shortages_heard();
   if (const auto state = ToDoubles(info[0]); state && state->size() == 3) {
     write.hard_state =
         HardState{static_cast<uint64_t>((*state)[0]), static_cast<uint64_t>((*state)[1]),

@@ -153,6 +153,7 @@ TEST(Append, RefusesWhatDoesNotFollowTheLog) {
   CHECK_EQ(log.Replace(1, {{5, 0, "committed"}}).code(), StatusCode::kInvalidArgument);
   CHECK_EQ(log.Replace(4, {}).code(), StatusCode::kInvalidArgument);
   CHECK_EQ(log.SaveHardState({3, 0, 1}).code(), StatusCode::kInvalidArgument);
+  CHECK_EQ(log.SaveHardState({4, 0, 3}).code(), StatusCode::kInvalidArgument);
 
   CHECK_OK(log.Apply(Frames(3, {{4, 0, "c"}})));
   CHECK_EQ(log.ReadAll().size(), 3u);

@@ -99,6 +99,38 @@ TEST(Headroom, LetsTheVotesOfAGroupThroughWhoseEntriesFail) {
   CHECK_EQ(log.log->recovery().hard_state.term, 7u);
 }
 
+// W13: a thread submits an entry and then a vote; the committer fails the entry before the vote is
+// there. The vote may name the entry as committed, so it must not be on the disk without it.
+TEST(Headroom, LetsNoWriteThroughWhoseSubmitterHasNotHeardOfTheFailure) {
+  LogFixture log;
+  CHECK(OpenAlmostFull(&log));
+  CHECK_EQ(Fill(&log).code(), StatusCode::kDiskFull);
+  const uint64_t heard = log.recorder.completions.back().shortages;
+  const uint64_t index = log.log->Stats().last_index + 1;
+  Write entry = Frames(index, {{7, 0, std::string(3'000, 'x')}});
+  entry.shortages_heard = heard;
+  Write vote;
+  vote.hard_state = HardState{7, 2, index};
+  vote.shortages_heard = heard;
+  Write late_vote;
+  late_vote.hard_state = HardState{8, 2, index - 1};
+
+  const uint64_t first = log.log->Submit(std::move(entry));
+  log.PumpAll();
+  log.log->Submit(std::move(vote));
+  log.PumpAll();
+  late_vote.shortages_heard = log.recorder.completions.back().shortages;
+  log.log->Submit(std::move(late_vote));
+  log.PumpAll();
+
+  CHECK_EQ(log.recorder.StatusOf(first)->code(), StatusCode::kDiskFull);
+  CHECK_EQ(log.recorder.StatusOf(first + 1)->code(), StatusCode::kDiskFull);
+  CHECK_OK(*log.recorder.StatusOf(first + 2));
+  CHECK(log.Reopen());
+  CHECK_EQ(log.log->recovery().hard_state.term, 8u);
+  CHECK_EQ(log.log->recovery().hard_state.commit_index, index - 1);
+}
+
 TEST(Headroom, IsNotNeededForEntriesOnceAPrefixIsCut) {
   LogFixture log;
   CHECK(log.Open());

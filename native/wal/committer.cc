@@ -95,6 +95,7 @@ std::optional<Completion> Committer::CommitGroup(Group* group) {
   if (!quarantine_.ok()) return FailAll(*group, quarantine_);
   StageTimes times;
   times.start = env_->MonotonicNs();
+  if (group->front().write.shortages_heard < shortages_) return RefuseFirst(group, shortage_);
   GroupPlan plan = PlanGroup(*group, end_, plan_limits_);
   if (plan.writes == 0) return RefuseFirst(group, std::move(plan.refused));
   if (plan.writes < group->size()) queue_.PutBack(group, plan.writes);
@@ -108,6 +109,7 @@ std::optional<Completion> Committer::CommitGroup(Group* group) {
   }
   if (done.IsShortage()) {
     shortage_ = done;
+    ++shortages_;
     const MutexLock lock(&stats_mutex_);
     ++stats_.shortages;
   } else {
@@ -136,7 +138,7 @@ Completion Committer::FailAll(const Group& group, Status why) {
 }
 
 Completion Committer::Complete(uint64_t through_sequence, Status status) const {
-  return {through_sequence, std::move(status), end_.last_index, end_.last_term};
+  return {through_sequence, std::move(status), end_.last_index, end_.last_term, shortages_};
 }
 
 Status Committer::Execute(Group* group, GroupPlan* plan, StageTimes* times) {

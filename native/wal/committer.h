@@ -140,6 +140,7 @@ class Committer final : public CommitTask {
   // The shortage that failed the last group, until an entry is appended again: writes that were
   // built on the failed ones get the same code.
   Status shortage_ GUARDED_BY(commit_mutex_);
+  uint64_t shortages_ GUARDED_BY(commit_mutex_) = 0;  // Completion::shortages.
 
   // Acquire/release: set by the committer, seen by whoever schedules maintenance.
   std::atomic<bool> wants_maintenance_{false};

@@ -130,15 +130,28 @@ Status AddBatch(const FrameBatch& batch, const PlanLimits& limits, GroupPlan* pl
   return Status::Ok();
 }
 
+// A log that ends before what it says is committed has lost entries, and no recovery takes it.
+Status CheckHardState(const Write& write, const HardState& before, uint64_t last_index) {
+  if (write.hard_state->term < before.term) {
+    return Refuse(StatusCode::kInvalidArgument,
+                  "the hard state's term falls below " + std::to_string(before.term), 0);
+  }
+  if (write.truncate_from) last_index = *write.truncate_from - 1;
+  if (write.frames) last_index = write.frames->last_index;
+  const uint64_t commit_index = write.hard_state->commit_index;
+  if (commit_index <= last_index) return Status::Ok();
+  return Refuse(StatusCode::kInvalidArgument,
+                "entry " + std::to_string(commit_index) + " cannot be committed: the log ends at " +
+                    std::to_string(last_index),
+                commit_index);
+}
+
 // Applies a write to the plan. On failure the plan is as it was.
 Status AddWrite(const Write& write, const LogEnd& end, const PlanLimits& limits, GroupPlan* plan) {
   const uint64_t last_index = plan->last_index;
   const uint64_t last_term = plan->last_term;
   const HardState& before = plan->hard_state ? *plan->hard_state : end.hard_state;
-  if (write.hard_state && write.hard_state->term < before.term) {
-    return Refuse(StatusCode::kInvalidArgument,
-                  "the hard state's term falls below " + std::to_string(before.term), 0);
-  }
+  if (write.hard_state) RETURN_IF_ERROR(CheckHardState(write, before, last_index));
   if (write.truncate_from) {
     RETURN_IF_ERROR(CheckTruncation(*plan, end, *write.truncate_from));
     plan->last_index = *write.truncate_from - 1;

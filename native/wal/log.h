@@ -46,6 +46,9 @@ struct Write {
       truncate_from;                 // Entries at and above go (truncateSuffix). Must lie above
                                      // the durable commit index and not above last index + 1.
   std::optional<FrameBatch> frames;  // First index = last index + 1 after the truncation.
+  // Completion::shortages of the newest completion that the submitter had heard of. One that is
+  // on its way is about a write that this one was built on: then this one fails with it.
+  uint64_t shortages_heard = UINT64_MAX;
 };
 
 // The outcome of a range of writes: those after the previous completion, up to through_sequence.
@@ -54,6 +57,7 @@ struct Completion {
   Status status;
   uint64_t durable_index = 0;  // Last durable entry after these writes.
   uint64_t durable_term = 0;   // Its term.
+  uint64_t shortages = 0;      // How many times writes have failed for want of space, so far.
 };
 
 class CompletionSink {
@@ -119,9 +123,10 @@ class Log {
   // when the log was closed. The queue is not bounded here: the caller bounds what it has in
   // flight. Completes with kTooLarge (a frame over payload_bytes_max, or a write that no segment
   // can hold), kInvalidArgument (not contiguous, truncation of committed entries), kDiskFull and
-  // the other shortages: this write and all that were queued behind it fail, the log continues
-  // after its last good entry; kLogPoisoned: an earlier write or sync failed for good;
-  // kReadOnlyFilesystem: likewise, for the file system takes no more writes.
+  // the other shortages: this write and all that were submitted before its failure was heard of
+  // (Write::shortages_heard) fail, the log continues after its last good entry; kLogPoisoned: an
+  // earlier write or sync failed for good; kReadOnlyFilesystem: likewise, for the file system takes
+  // no more writes.
   uint64_t Submit(Write write);
   // As Submit, but nobody is woken for it: CommitThrough follows.
   uint64_t SubmitQuietly(Write write);

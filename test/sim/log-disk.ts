@@ -83,7 +83,12 @@ export class LogDisk implements Disk {
       this.crash()
       return null
     }
-    this.#log = await watch(log, this.#log?.promised ?? nothingPromised(), this.#faults)
+    this.#log = await watch(log, this.#log?.promised ?? nothingPromised(), {
+      faults: this.#faults,
+      submitted: () => {
+        this.#commitEarly()
+      },
+    })
     return this.#log
   }
 
@@ -95,7 +100,7 @@ export class LogDisk implements Disk {
       this.#machine.refuseWrite(integerBetween(this.#random, 1, 2))
     }
     if (this.#rots) await this.#rot()
-    if (this.queuedWrites === 0) this.#native?.pump()
+    if (this.queuedWrites === 0) this.#native?.pump(true)
     else if (integerBetween(this.#random, 1, 100) <= this.flushPercent) this.#flush()
     else this.#faults.diskSlow += 1
   }
@@ -104,7 +109,8 @@ export class LogDisk implements Disk {
     // Some more of what was under way reaches the disk, and nobody hears of it.
     this.#log?.die()
     this.#machine.powerOffAfter(integerBetween(this.#random, 0, 12))
-    for (let groups = integerBetween(this.#random, 0, 4); groups > 0; groups--) this.#native?.pump()
+    for (let groups = integerBetween(this.#random, 0, 4); groups > 0; groups--)
+      this.#native?.pump(true)
     this.#machine.restart()
     this.#machine.setFull(this.#isFull)
     this.#native = null
@@ -138,8 +144,14 @@ export class LogDisk implements Disk {
     }
   }
 
+  /** The committer may be done with one write, or have failed it, before the next one of the same turn is submitted. */
+  #commitEarly(): void {
+    if (integerBetween(this.#random, 0, this.#isFull ? 1 : 7) === 0) this.#native?.pump(false)
+  }
+
   #flush(): void {
-    for (let groups = integerBetween(this.#random, 1, 4); groups > 0; groups--) this.#native?.pump()
+    for (let groups = integerBetween(this.#random, 1, 4); groups > 0; groups--)
+      this.#native?.pump(true)
   }
 
   /** A bit flips. When it is one that somebody reads, the log finds it; else it flips back, and another one does. */

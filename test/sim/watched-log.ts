@@ -37,11 +37,12 @@ export interface Promised {
 export const nothingPromised = (): Promised => ({ durable: emptyContents(), open: [] })
 
 /** Watches a log that was just opened.
+ *  @param submitted called when a write is on its way.
  *  @throws when it does not show what was promised before. */
 export async function watch(
   log: ReplicaLog,
   { durable, open }: Promised,
-  faults: FaultCounts,
+  { faults, submitted }: { readonly faults: FaultCounts; readonly submitted: () => void },
 ): Promise<WatchedLog> {
   const found = await contentsOf(log)
   const expected = copyOf(durable)
@@ -55,7 +56,7 @@ export async function watch(
   expect(isSame(found, expected), 'the log keeps its promises', details)
   faults.unacknowledgedWriteKept += landed
   faults.unsyncedWriteLost += open.length - landed
-  return new WatchedLog(log, expected, faults)
+  return new WatchedLog(log, expected, { faults, submitted })
 }
 
 /** A log under watch: notes what it promised, and holds the next opening to it. What was acknowledged is there, byte for byte
@@ -64,6 +65,7 @@ export class WatchedLog implements ReplicaLog {
   readonly recovered: RecoveredLog
   readonly #log: ReplicaLog
   readonly #faults: FaultCounts
+  readonly #submitted: () => void
   /** What is acknowledged. */
   readonly #durable: LogContents
   /** What may follow it: writes that are under way, and such that failed without a word about what is left of them. */
@@ -75,11 +77,16 @@ export class WatchedLog implements ReplicaLog {
   #status: LogStatus | null = null
 
   /** @param durable what it holds. */
-  constructor(log: ReplicaLog, durable: LogContents, faults: FaultCounts) {
+  constructor(
+    log: ReplicaLog,
+    durable: LogContents,
+    { faults, submitted }: { readonly faults: FaultCounts; readonly submitted: () => void },
+  ) {
     this.#log = log
     this.recovered = log.recovered
     this.#durable = durable
     this.#faults = faults
+    this.#submitted = submitted
     log.listen({
       stalled: () => undefined,
       quarantined: () => {
@@ -142,6 +149,7 @@ export class WatchedLog implements ReplicaLog {
       this.#completed(write, error)
       if (!this.#isDead) done(error)
     })
+    this.#submitted()
   }
 
   #openEntry(index: LogIndex): FrameBatch | undefined {

@@ -38,10 +38,14 @@ export function applyWrite(
     invariant(truncateFrom >= contents.firstIndex, 'W3', { truncateFrom })
     contents.entries.length = Math.min(contents.entries.length, truncateFrom - contents.firstIndex)
   }
-  if (frames === undefined) return
-  const { firstIndex } = frames.range
-  invariant(firstIndex === lastIndexOf(contents) + 1, 'W3', { firstIndex })
-  contents.entries.push(...entriesOf(frames))
+  if (frames !== undefined) {
+    const { firstIndex } = frames.range
+    invariant(firstIndex === lastIndexOf(contents) + 1, 'W3', { firstIndex })
+    contents.entries.push(...entriesOf(frames))
+  }
+  // A log in which committed entries are missing is none that a replica starts on.
+  const { commitIndex } = contents.hardState
+  invariant(commitIndex <= lastIndexOf(contents), 'R3', { commitIndex })
 }
 
 /** One batch for each entry. */

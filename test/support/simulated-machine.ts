@@ -28,9 +28,10 @@ export interface SimulatedMachine {
 
 /** A log that somebody pumps. */
 export interface PumpedLog extends NativeLog {
-  /** Commits one group, does one piece of maintenance, and calls back for what is done.
+  /** Commits one group, does one piece of maintenance, and calls back for what is done, unless that is to wait for the next
+   *  call that does: a committer works while JavaScript does, which hears of it later.
    *  @returns whether there was anything to do. */
-  pump(): boolean
+  pump(deliver: boolean): boolean
 }
 
 interface SimulationAddon extends Pick<NativeAddon, 'openProgress'> {
