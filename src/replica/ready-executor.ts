@@ -157,16 +157,18 @@ export class ReadyExecutor {
     if (last !== undefined) last.acknowledgement = acknowledgement
   }
 
-  /** Queues a write at the log, as several when one cannot hold its frames: each is a state that a shorter Ready leads to. */
+  /** Queues a write at the log, as several when one cannot hold its frames: each is a state that a shorter Ready leads to, so
+   *  none calls an entry committed that comes with a later one. */
   #enqueue(write: LogWrite, changesVote: boolean): void {
-    const { frames } = write
+    const { frames, hardState } = write
     if (frames === undefined || frames.bytes.byteLength <= this.#log.writeBytesMax) {
       this.#queue(write, changesVote)
       return
     }
-    const [first, ...others] = partsOf(frames, this.#log.writeBytesMax)
-    this.#queue(first === undefined ? write : { ...write, frames: first }, changesVote)
-    for (const part of others) this.#queue({ frames: part }, false)
+    for (const [at, part] of partsOf(frames, this.#log.writeBytesMax).entries()) {
+      const state = hardState && { hardState: committedWithin(hardState, part.range.lastIndex) }
+      this.#queue({ ...(at === 0 && write), ...state, frames: part }, at === 0 && changesVote)
+    }
   }
 
   #queue(write: LogWrite, changesVote: boolean): void {
@@ -273,6 +275,11 @@ function partsOf(frames: FrameBatch, bytesMax: number): readonly FrameBatch[] {
   }
   return parts
 }
+
+const committedWithin = (state: HardState, lastIndex: LogIndex): HardState => ({
+  ...state,
+  commitIndex: asIndex(Math.min(state.commitIndex, lastIndex)),
+})
 
 const holds = ({ range }: FrameBatch, index: LogIndex): boolean =>
   index >= range.firstIndex && index <= range.lastIndex

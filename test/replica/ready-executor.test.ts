@@ -215,12 +215,12 @@ test('E02: term, truncation and entries of a Ready are one write (P1)', (t) => {
 test('a commit index alone is not worth a sync; it rides on the next write', (t) => {
   const bench = new Bench()
 
-  bench.execute({ hardState: { term: asTerm(3), vote: self, commitIndex: asIndex(9) } })
+  bench.execute({ hardState: { term: asTerm(3), vote: self, commitIndex: asIndex(1) } })
   t.is(bench.log.queuedWrites, 0)
 
   bench.executeEntry()
   bench.log.flush()
-  t.is(bench.log.crash().recovered.hardState.commitIndex, asIndex(9))
+  t.is(bench.log.crash().recovered.hardState.commitIndex, asIndex(1))
 })
 
 test('a commit index alone does not hold messages back', (t) => {
@@ -388,6 +388,21 @@ test('frames that one write cannot hold go as several, and are acknowledged with
   bench.log.flush()
   t.is(bench.executor.durableIndex, asIndex(3))
   t.deepEqual(bench.events, ['durable 1', 'send append-entries-response'])
+})
+
+test('of the parts of a write none calls an entry committed that comes with a later one', (t) => {
+  const bench = new Bench()
+  const payloads = ['one', 'two', 'three'].map((text) => Buffer.from(text))
+  const frames = bench.log.encode(asTerm(3), asIndex(1), entryKinds.normal, payloads)
+  bench.log.writeBytesMax = 80
+  const hardState = { term: asTerm(3), vote: asReplica(0), commitIndex: asIndex(3) }
+
+  bench.execute({ hardState, entries: frames.range }, frames)
+
+  bench.log.flush(1)
+  t.deepEqual(bench.log.durableHardState, { ...hardState, commitIndex: asIndex(2) })
+  bench.log.flush()
+  t.deepEqual(bench.log.durableHardState, hardState)
 })
 
 test('of refused writes the newest says what an entry is', (t) => {
