@@ -63,6 +63,18 @@ export class ElectionNarrator {
     return this.#enterNewTerm(before, message, after)
   }
 
+  /** Whether the scripts' own core drops a request of an older term without a word to its sender; ours tells the newer term. */
+  leavesUnanswered(before: CoreStatus, { term, kind }: Message): boolean {
+    if (term >= before.term) return false
+    if (kind === 'append-entries' || kind === 'heartbeat') return !this.#answersOldLeaders
+    return kind === 'request-vote' || kind === 'install-snapshot'
+  }
+
+  get #answersOldLeaders(): boolean {
+    const { preVote, checkQuorum } = this.#options
+    return preVote === true || checkQuorum === true
+  }
+
   /** Tells what candidates and voters do with a message of their term. */
   sayHandled(seen: Seen, message: Message, after: CoreStatus): void {
     switch (message.kind) {
@@ -106,10 +118,9 @@ export class ElectionNarrator {
   }
 
   #sayOldTerm(before: CoreStatus, message: Message): void {
-    const { preVote, checkQuorum } = this.#options
     const { kind, from, term } = message
-    const isAnswered = kind === 'append-entries' || kind === 'heartbeat'
-    if (isAnswered && (preVote === true || checkQuorum === true)) return
+    const isOfLeader = kind === 'append-entries' || kind === 'heartbeat'
+    if (isOfLeader && this.#answersOldLeaders) return
     if (message.kind === 'pre-vote') {
       this.#sayVerdict(before, message, 'rejected')
       return

@@ -1,16 +1,29 @@
-import { asReplica } from '../../src/base/ids.js'
-import { entryKinds } from '../../src/raft/entry-range.js'
+import { asReplica, noReplica, type ReplicaId } from '../../src/base/ids.js'
 import { isVoterOf, memberIds } from '../../src/raft/membership.js'
 import { readSettings } from './add-nodes.js'
-import { describeEntry, describeProgress, roleNames } from './describe.js'
+import { describeEntry, describeProgress, messageNames, roleNames } from './describe.js'
 import { Journal } from './journal.js'
-import { ScriptNode, scriptTicks } from './node.js'
+import { ScriptNode } from './node.js'
 import { Payloads, readChange } from './payloads.js'
+import { changeProposalOf, ProposalDropped, proposalOf, type Proposal } from './proposals.js'
 import { argument, furtherCommands, type Directive } from './script.js'
+import type { ScriptCore } from './script-core.js'
 import { parcelOf, type Parcel, type StorageWork } from './storage-threads.js'
 
 type Verb = (directive: Directive) => void
 type Thread = 'append' | 'apply'
+
+/** The names of messages that can be on their way to a node. */
+const messageTypes: ReadonlySet<string> = new Set([
+  ...Object.values(messageNames),
+  'MsgProp',
+  'MsgTransferLeader',
+  'MsgStorageAppendResp',
+  'MsgStorageApplyResp',
+])
+
+/** An empty kind stands for every one. */
+const isOfKind = (text: string, kind: string): boolean => kind === '' || text.split(' ')[1] === kind
 
 const workOf = (node: ScriptNode, thread: Thread): StorageWork[] =>
   thread === 'append' ? node.appendWork : node.applyWork
@@ -19,17 +32,17 @@ const workOf = (node: ScriptNode, thread: Thread): StorageWork[] =>
 export class Interaction {
   readonly #nodes: ScriptNode[] = []
   readonly #payloads = new Payloads()
-  readonly #inflightMax = { messages: 256 }
   #parcels: Parcel[] = []
   #output: string[] = []
   readonly #journal = new Journal()
 
   readonly #verbs: Readonly<Record<string, Verb>> = {
+    _breakpoint: () => undefined,
     'add-nodes': (directive) => this.#addNodes(directive),
     campaign: (directive) => this.#node(directive).core.campaign(),
     compact: (directive) => this.#compact(directive),
     'deliver-msgs': (directive) => this.#deliverMessages(directive),
-    'forget-leader': (directive) => this.#node(directive).core.forgetLeader(),
+    'forget-leader': (directive) => this.#forgetLeader(this.#node(directive)),
     'log-level': (directive) => this.#setLogLevel(directive),
     'process-append-thread': (directive) => this.#processThreads(directive, 'append'),
     'process-apply-thread': (directive) => this.#processThreads(directive, 'apply'),
@@ -43,8 +56,9 @@ export class Interaction {
     'set-randomized-election-timeout': (directive) => this.#setElectionTimeout(directive),
     stabilize: (directive) => this.#stabilize(this.#selected(directive)),
     status: (directive) => this.#showStatus(directive),
-    'tick-election': (directive) => this.#tick(directive, scriptTicks.electionTicks),
-    'tick-heartbeat': (directive) => this.#tick(directive, scriptTicks.heartbeatTicks),
+    tick: (directive) => this.#node(directive).tick(Number(directive.args[1]?.key)),
+    'tick-election': (directive) => this.#tick(directive, 'electionTicks'),
+    'tick-heartbeat': (directive) => this.#tick(directive, 'heartbeatTicks'),
     'transfer-leadership': (directive) => this.#transferLeadership(directive),
   }
 
@@ -80,7 +94,6 @@ export class Interaction {
 
   #addNodes(directive: Directive): void {
     const settings = readSettings(directive)
-    this.#inflightMax.messages = settings.limits.inflightMessagesMax ?? 256
     for (let count = Number(directive.args[0]?.key); count > 0; count--) {
       const shared = { payloads: this.#payloads, journal: this.#journal }
       this.#nodes.push(new ScriptNode(this.#nodes.length + 1, settings, shared))
@@ -92,32 +105,51 @@ export class Interaction {
   }
 
   #propose(directive: Directive): void {
-    const data = directive.args[1]?.key ?? ''
-    const node = this.#node(directive)
-    const result = node.core.propose(entryKinds.normal, Uint32Array.of(data.length))
-    if (result.kind === 'dropped') throw new Error('raft proposal dropped')
-    this.#payloads.put(result.term, result.firstIndex, data)
-    node.noteProposal(result.lastIndex)
+    const proposal = proposalOf(directive.args[1]?.key ?? '', this.#payloads)
+    this.#submit(this.#node(directive), proposal)
   }
 
   #proposeChange(directive: Directive): void {
-    const change = readChange(directive)
-    const node = this.#node(directive)
-    const result = node.core.proposeMembership(change)
-    if (result.kind === 'accepted') {
-      this.#payloads.putChange(result.term, result.firstIndex, change)
-      node.noteProposal(result.lastIndex)
+    const proposal = changeProposalOf(readChange(directive), this.#payloads)
+    this.#submit(this.#node(directive), proposal)
+  }
+
+  /** Proposes at a node. The scripts' own core forwards what a follower is asked; ours leaves that to the client. */
+  #submit(node: ScriptNode, proposal: Proposal, from: number = node.id): void {
+    const { role, leader: to } = node.core.status()
+    if (role !== 'follower' || to === noReplica) {
+      proposal.submit(node)
       return
     }
-    if (result.reason !== 'refused') throw new Error('raft proposal dropped')
-    // The scripts' own core puts an empty entry in the place of a change that it refuses.
-    const empty = node.core.propose(entryKinds.normal, Uint32Array.of(0))
-    if (empty.kind === 'accepted') node.noteProposal(empty.lastIndex)
+    const text = `${from}->${to} MsgProp Term:0 Log:0/0 Entries:[0/0 ${proposal.text}]`
+    const arrive = (): void => {
+      this.#submit(this.#nodeOf(to), proposal, from)
+    }
+    node.send({ to, text, arrive })
+  }
+
+  #forgetLeader({ core, settings }: ScriptNode): void {
+    if (settings.leaseBasedReads) core.ignoreForgetLeader()
+    else core.forgetLeader()
   }
 
   #transferLeadership(directive: Directive): void {
     const [from, to] = ['from', 'to'].map((key) => Number(argument(directive, key)?.[0]))
-    this.#nodeOf(from ?? 0).core.transferLeadership(asReplica(to ?? 0))
+    this.#transfer(this.#nodeOf(from ?? 0), asReplica(to ?? 0))
+  }
+
+  /** Asks a node to hand leadership over. The scripts' own core forwards that, too, when it follows. */
+  #transfer(node: ScriptNode, target: ReplicaId): void {
+    const { role, leader: to, term } = node.core.status()
+    if (role !== 'follower' || to === noReplica) {
+      node.core.transferLeadership(target)
+      return
+    }
+    const text = `${target}->${to} MsgTransferLeader Term:${term} Log:0/0`
+    const arrive = (core: ScriptCore): void => {
+      if (core.takesTransfer(term, target)) this.#transfer(this.#nodeOf(to), target)
+    }
+    node.send({ to, text, arrive })
   }
 
   #compact(directive: Directive): void {
@@ -136,8 +168,9 @@ export class Interaction {
     this.#print(parcel.text, '')
   }
 
-  #tick(directive: Directive, count: number): void {
-    for (let i = 0; i < count; i++) this.#node(directive).core.tick()
+  #tick(directive: Directive, interval: 'electionTicks' | 'heartbeatTicks'): void {
+    const node = this.#node(directive)
+    node.tick(node.settings[interval])
   }
 
   #setElectionTimeout(directive: Directive): void {
@@ -149,39 +182,57 @@ export class Interaction {
   }
 
   #deliverMessages(directive: Directive): void {
-    let count = 0
     const kind = argument(directive, 'type')?.[0] ?? ''
+    if (kind !== '' && !messageTypes.has(kind)) throw new Error(`unknown message type ${kind}`)
+    const given = new Set<number>()
+    let count = 0
     for (const { key, values } of directive.args.filter((candidate) => candidate.key !== 'type')) {
-      if (key === 'drop') for (const id of values) count += this.#drop(Number(id), kind)
-      else count += this.#deliver(Number(key), { kind, indent: '' })
+      if (key !== 'drop') {
+        given.add(Number(key))
+        count += this.#deliver(Number(key), { kind, indent: '' })
+      } else for (const id of values) count += this.#drop(Number(id), { kind, given })
     }
     if (count === 0) this.#output.push('no messages')
   }
 
   #deliver(id: number, { kind, indent }: { kind: string; indent: string }): number {
-    const parcels = this.#takeParcels(id, kind)
-    for (const { text, arrive, answerOf } of parcels) {
-      const { core } = this.#nodeOf(id)
-      this.#print(text, indent)
-      const knows =
-        answerOf === undefined || memberIds(core.status().configuration).includes(answerOf)
-      if (knows) arrive(core)
-      else this.#print('raft: cannot step as peer not found', indent)
+    const parcels = this.#takeParcels(({ to, text }) => to === id && isOfKind(text, kind))
+    for (const parcel of parcels) {
+      this.#print(parcel.text, indent)
+      const error = this.#arrive(parcel)
       this.#printLog(indent)
+      if (error !== undefined) this.#print(error, indent)
     }
     return parcels.length
   }
 
-  #drop(id: number, kind: string): number {
-    const parcels = this.#takeParcels(id, kind)
+  /** @returns why the node does not take it. */
+  #arrive({ to, arrive, answerOf }: Parcel): string | undefined {
+    const { core } = this.#nodeOf(to)
+    const isKnown =
+      answerOf === undefined || memberIds(core.status().configuration).includes(answerOf)
+    if (!isKnown) return 'raft: cannot step as peer not found'
+    try {
+      arrive(core)
+      return undefined
+    } catch (error) {
+      if (error instanceof ProposalDropped) return error.message
+      throw error
+    }
+  }
+
+  /** @param given to whom the step delivers. */
+  #drop(id: number, { kind, given }: { kind: string; given: ReadonlySet<number> }): number {
+    if (given.has(id)) throw new Error(`can't both deliver and drop msgs to ${id}`)
+    const parcels = this.#takeParcels(
+      ({ to, text, local }) => to === id && local !== true && isOfKind(text, kind),
+    )
     for (const { text } of parcels) this.#output.push(`dropped: ${text}`)
     return parcels.length
   }
 
-  /** Takes what is on its way to a node: all of it, or the messages of one kind. */
-  #takeParcels(id: number, kind: string): Parcel[] {
-    const isTaken = ({ to, text }: Parcel): boolean =>
-      to === id && (kind === '' || text.split(' ')[1] === kind)
+  /** Takes some of what is on its way. */
+  #takeParcels(isTaken: (parcel: Parcel) => boolean): Parcel[] {
     const taken = this.#parcels.filter(isTaken)
     this.#parcels = this.#parcels.filter((parcel) => !isTaken(parcel))
     return taken
@@ -205,7 +256,7 @@ export class Interaction {
     title: string,
     act: (node: ScriptNode, indent: string) => void,
   ): void {
-    const nodes = this.#selected(directive)
+    const nodes = this.#named(directive)
     for (const node of nodes) {
       if (nodes.length > 1) this.#output.push(`> ${node.id} ${title}`)
       act(node, nodes.length > 1 ? '  ' : '')
@@ -237,7 +288,7 @@ export class Interaction {
   #stabilize(nodes: readonly ScriptNode[]): void {
     for (let moved = true; moved;) {
       const before = this.#output.length
-      for (const node of nodes.filter(({ core }) => core.hasReady())) {
+      for (const node of nodes.filter((candidate) => candidate.hasReady())) {
         this.#output.push(`> ${node.id} handling Ready`)
         this.#processReady(node, '  ')
       }
@@ -265,8 +316,9 @@ export class Interaction {
   }
 
   #showStatus(directive: Directive): void {
-    for (const progress of this.#node(directive).core.status().progress) {
-      this.#output.push(describeProgress(progress, this.#inflightMax.messages))
+    const { core, inflightMessagesMax } = this.#node(directive)
+    for (const progress of core.status().progress) {
+      this.#output.push(describeProgress(progress, inflightMessagesMax))
     }
   }
 
@@ -287,9 +339,15 @@ export class Interaction {
     this.#output.push(...this.#journal.take().map((line) => indent + line))
   }
 
+  /** The nodes that a step names; all of them when it names none. */
   #selected(directive: Directive): readonly ScriptNode[] {
-    const ids = directive.args.filter(({ values }) => values.length === 0)
-    return ids.length === 0 ? this.#nodes : ids.map(({ key }) => this.#nodeOf(Number(key)))
+    const named = this.#named(directive)
+    return named.length === 0 ? this.#nodes : named
+  }
+
+  #named({ args }: Directive): readonly ScriptNode[] {
+    const ids = args.filter(({ values }) => values.length === 0)
+    return ids.map(({ key }) => this.#nodeOf(Number(key)))
   }
 
   #node(directive: Directive): ScriptNode {

@@ -158,5 +158,7 @@ test('a change that is refused is named with the configuration and the reason', 
 })
 
 test('an unknown level is refused', (t) => {
-  t.deepEqual(environment()('log-level loud'), ['unknown log level loud'])
+  t.deepEqual(environment()('log-level loud'), [
+    'log levels must be either of [DEBUG INFO WARN ERROR FATAL NONE]',
+  ])
 })

@@ -8,10 +8,13 @@ export class Journal {
   level: Level = 'debug'
   readonly #lines: string[] = []
 
-  /** @throws Error for a level that there is not. */
+  /** @param name in letters of either case.
+   *  @throws Error for a level that there is not. */
   setLevel(name: string): void {
-    const level = levels.find((candidate) => candidate === name)
-    if (level === undefined) throw new Error(`unknown log level ${name}`)
+    const level = levels.find((candidate) => candidate === name.toLowerCase())
+    if (level === undefined) {
+      throw new Error(`log levels must be either of [${levels.join(' ').toUpperCase()}]`)
+    }
     this.level = level
   }
 
@@ -25,6 +28,10 @@ export class Journal {
 
   warn(text: string): void {
     this.#write('warn', text)
+  }
+
+  error(text: string): void {
+    this.#write('error', text)
   }
 
   /** The lines since the last call. */

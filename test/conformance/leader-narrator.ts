@@ -50,16 +50,36 @@ export class LeaderNarrator {
       this.#journal.info(`${id} [term ${term}] ${what}`)
       return
     }
-    if (result.kind !== 'started') return
+    if (result.kind !== 'started' && result.reason !== 'leads-already') {
+      this.#sayNotTransferred(result.reason, before, to)
+      return
+    }
     if (transferee !== 0) {
       this.#journal.info(
         `${id} [term ${term}] abort previous transferring leadership to ${transferee}`,
       )
     }
+    if (result.kind !== 'started') {
+      this.#journal.debug(`${id} is already leader. Ignored transferring leadership to self`)
+      return
+    }
     this.#journal.info(`${id} [term ${term}] starts to transfer leadership to ${to}`)
     if (progressOf(after, to)?.matchIndex !== after.lastIndex) return
     const why = `as ${to} already has up-to-date log`
     this.#journal.info(`${id} sends MsgTimeoutNow to ${to} immediately ${why}`)
+  }
+
+  #sayNotTransferred(reason: string, before: CoreStatus, to: ReplicaId): void {
+    const { id, role, term } = before
+    if (reason === 'not-voter') {
+      const isLearner = progressOf(before, to) !== undefined
+      const what = isLearner
+        ? `is learner. Ignored transferring leadership`
+        : `no progress available for ${to}`
+      this.#journal.debug(`${id} ${what}`)
+    } else if (role === 'follower') {
+      this.#journal.info(`${id} no leader at term ${term}; dropping leader transfer msg`)
+    }
   }
 
   sayUnreachable(after: CoreStatus, to: ReplicaId): void {

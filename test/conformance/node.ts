@@ -7,6 +7,7 @@ import {
   type ReplicaId,
 } from '../../src/base/ids.js'
 import type { Random } from '../../src/base/random.js'
+import type { Message } from '../../src/raft/messages.js'
 import type { CoreOptions, HardState, Ready, SnapshotDescription } from '../../src/raft/ready.js'
 import { entryKinds } from '../../src/raft/entry-range.js'
 import { describeReady, listEntries, type ScriptEntry } from './describe.js'
@@ -18,7 +19,7 @@ import {
   applyWork,
   describeWork,
   parcelOf,
-  sliceStored,
+  type OwnBatch,
   type Parcel,
   type StorageWork,
 } from './storage-threads.js'
@@ -30,20 +31,41 @@ export interface NodeSettings {
   /** The index of the snapshot that the storage starts with, of term 1. */
   readonly index: number
   readonly asyncStorage: boolean
+  /** A follower does not forget its leader. */
+  readonly leaseBasedReads: boolean
+  readonly electionTicks: number
+  readonly heartbeatTicks: number
   readonly limits: Partial<CoreOptions>
 }
 
-/** The timing that the scripts assume. */
-export const scriptTicks = { electionTicks: 3, heartbeatTicks: 1 }
+/** The longest election timeout that a script can ask for. */
+const electionTicksMax = 1000
 
-/** A source that always gives the timeout that a script asks for. */
+/** Where a script sets no limit there is none. */
+const unlimited: Partial<CoreOptions> = {
+  appendBytesMax: Number.MAX_SAFE_INTEGER,
+  appendEntriesMax: Number.MAX_SAFE_INTEGER,
+  inflightMessagesMax: 2 ** 31 - 1,
+  inflightBytesMax: 0,
+  uncommittedBytesMax: 0,
+  committedBytesMax: Number.MAX_SAFE_INTEGER,
+  applyingBytesMax: Number.MAX_SAFE_INTEGER,
+}
+
+/** A source that always gives the timeout that a script asks for: the shortest, if it does not ask. */
 class ScriptedRandom implements Random {
-  ticks = scriptTicks.electionTicks
+  readonly #electionTicksMin: number
+  ticks: number
+
+  constructor(electionTicksMin: number) {
+    this.#electionTicksMin = electionTicksMin
+    this.ticks = electionTicksMin
+  }
 
   nextUint32(): number {
-    const { electionTicks } = scriptTicks
-    const share = (this.ticks - electionTicks + 0.5) / electionTicks
-    return Math.floor(Math.min(share, 0.999) * 2 ** 32)
+    const count = electionTicksMax - this.#electionTicksMin + 1
+    const share = (this.ticks - this.#electionTicksMin + 0.5) / count
+    return Math.floor(Math.min(share, 0.9999) * 2 ** 32)
   }
 }
 
@@ -55,11 +77,12 @@ export class ScriptNode {
   readonly stored: ScriptEntry[] = []
   readonly appendWork: StorageWork[] = []
   readonly applyWork: StorageWork[] = []
-  readonly #asyncStorage: boolean
-  readonly #ownBatches: number[] = []
+  readonly settings: NodeSettings
+  readonly #outbox: Parcel[] = []
+  readonly #ownBatches: OwnBatch[] = []
   #snapshotIndex: number
   #electionState = '0/0'
-  readonly #random = new ScriptedRandom()
+  readonly #random: ScriptedRandom
   readonly #payloads: Payloads
 
   constructor(
@@ -67,8 +90,9 @@ export class ScriptNode {
     settings: NodeSettings,
     shared: { readonly payloads: Payloads; readonly journal: Journal },
   ) {
-    const { voters, learners, index, asyncStorage, limits } = settings
-    this.#asyncStorage = asyncStorage
+    const { voters, learners, index, asyncStorage, electionTicks, limits } = settings
+    this.settings = settings
+    this.#random = new ScriptedRandom(electionTicks)
     this.id = asReplica(id)
     this.#snapshotIndex = index
     this.#payloads = shared.payloads
@@ -79,13 +103,14 @@ export class ScriptNode {
       random: this.#random,
       preVote: false,
       checkQuorum: false,
-      electionTicksMin: scriptTicks.electionTicks,
-      electionTicksMax: scriptTicks.electionTicks * 2 - 1,
-      heartbeatTicks: scriptTicks.heartbeatTicks,
+      electionTicksMin: electionTicks,
+      electionTicksMax,
+      heartbeatTicks: settings.heartbeatTicks,
       applyBeforeDurable: !asyncStorage,
       stepDownOnRemoval: false,
       leaderTicksMin: 0,
       membershipGuard: 'pending',
+      ...unlimited,
       ...limits,
       recovered: {
         hardState: { term: asTerm(0), vote: noReplica, commitIndex: asIndex(index) },
@@ -103,15 +128,31 @@ export class ScriptNode {
     if (index > 0) this.core.noteSnapshot(this.#snapshotAt(index, 1))
   }
 
-  /** Sets the randomized timeout that is in force until the next one is drawn. */
+  /** Sets the randomized timeout that is in force until the next one is drawn. The time that has passed counts. */
   setElectionTimeout(ticks: number): void {
+    const { role, electionElapsedTicks } = this.core.status()
     this.#random.ticks = ticks
+    if (role === 'leader') return
     this.core.rearmElectionTimer()
+    this.tick(Math.min(electionElapsedTicks, ticks - 1))
+  }
+
+  tick(count: number): void {
+    for (let passed = 0; passed < count; passed++) this.core.tick()
+  }
+
+  /** Lets a message leave with the next Ready that is not one of the core's. */
+  send(parcel: Parcel): void {
+    this.#outbox.push(parcel)
+  }
+
+  hasReady(): boolean {
+    return this.#outbox.length > 0 || this.core.hasReady()
   }
 
   /** Notes a batch that this node has proposed. */
-  noteProposal(lastIndex: number): void {
-    this.#ownBatches.push(lastIndex)
+  noteProposal(batch: OwnBatch): void {
+    this.#ownBatches.push(batch)
   }
 
   /** Takes one Ready, and does it at once, or gives it to the storage threads.
@@ -120,9 +161,9 @@ export class ScriptNode {
     const ready = this.core.takeReady()
     const entries = ready.entries ? listEntries(ready.entries, this.#payloads) : []
     const ownBatches = this.#ownBatches.splice(0)
-    return this.#asyncStorage
+    return this.settings.asyncStorage
       ? this.#hand(ready, entries, ownBatches)
-      : this.#doAtOnce(ready, entries)
+      : this.#doAtOnce(ready, entries, ownBatches)
   }
 
   /** The newest snapshot of this node's storage: of everything that it has applied. */
@@ -137,21 +178,37 @@ export class ScriptNode {
     return this.#snapshotIndex + 1
   }
 
-  /** Drops the entries up to `index` from the storage. */
+  /** How many appends to a follower may be unanswered. */
+  get inflightMessagesMax(): number {
+    return this.settings.limits.inflightMessagesMax ?? Infinity
+  }
+
+  /** Drops the entries up to `index` from the storage.
+   *  @throws Error for entries that are not there. */
   compact(index: number): void {
+    const lastIndex = this.#snapshotIndex + this.stored.length
+    if (index <= this.#snapshotIndex) {
+      throw new Error('requested index is unavailable due to compaction')
+    }
+    if (index > lastIndex)
+      throw new Error(`compact ${index} is out of bound lastindex(${lastIndex})`)
     this.stored.splice(0, index - this.#snapshotIndex)
     this.#snapshotIndex = index
     this.core.compactBefore(asIndex(index + 1))
   }
 
-  #doAtOnce(ready: Ready, entries: readonly ScriptEntry[]) {
+  #doAtOnce(ready: Ready, entries: readonly ScriptEntry[], ownBatches: readonly OwnBatch[]) {
     const { hasUnstable } = this.core
     const { term, lastTerm, lastIndex } = this.core.status()
     this.#store(ready, entries)
     const all = [...ready.messages, ...ready.messagesAfterPersist]
-    const parcels = all
-      .filter(({ to }) => to !== this.id)
-      .map((message) => parcelOf(message, this.#payloads))
+    const others = (messages: readonly Message[]): Parcel[] =>
+      messages.filter(({ to }) => to !== this.id).map((message) => this.#parcelOf(message))
+    const parcels = [
+      ...others(ready.messages),
+      ...this.#outbox.splice(0),
+      ...others(ready.messagesAfterPersist),
+    ]
     const messages = parcels.map((parcel) => parcel.text)
     const committed = this.#committedOf(ready)
     const mustSync = this.#mustSync(ready)
@@ -159,13 +216,14 @@ export class ScriptNode {
     if (ready.snapshot) this.core.acknowledgeApplied(ready.snapshot.index)
     this.#apply(committed)
     for (const message of all) if (message.to === this.id) this.core.step(message)
+    for (const batch of ownBatches) this.core.noteOwnStored(batch.term)
     if (hasUnstable) this.core.noteStored(term, [lastTerm, lastIndex])
     if (ready.acknowledgement) this.core.acknowledge(ready.acknowledgement)
     if (ready.committed) this.#applied(ready.committed.lastIndex)
     return { text, parcels }
   }
 
-  #hand(ready: Ready, entries: readonly ScriptEntry[], ownBatches: readonly number[]) {
+  #hand(ready: Ready, entries: readonly ScriptEntry[], ownBatches: readonly OwnBatch[]) {
     const committed = this.#committedOf(ready)
     const given = { ready, entries, committed, ownBatches }
     const store = (): void => {
@@ -179,11 +237,18 @@ export class ScriptNode {
     })
     if (append) this.appendWork.push(append)
     if (apply) this.applyWork.push(apply)
-    const parcels = ready.messages.map((message) => parcelOf(message, this.#payloads))
+    const parcels = [
+      ...ready.messages.map((message) => this.#parcelOf(message)),
+      ...this.#outbox.splice(0),
+    ]
     const works = [append, apply].flatMap((work) => (work ? [describeWork(work)] : []))
     const messages = [...parcels.map((parcel) => parcel.text), ...works]
     const mustSync = this.#mustSync(ready)
     return { text: describeReady(ready, { entries, committed, messages, mustSync }), parcels }
+  }
+
+  #parcelOf(message: Message): Parcel {
+    return parcelOf(message, this.#payloads)
   }
 
   /** The scripts' own core does not count a snapshot: it is synced by other means. */
@@ -220,7 +285,9 @@ export class ScriptNode {
   }
 
   #committedOf({ committed }: Ready): ScriptEntry[] {
-    return committed ? sliceStored(this.stored, this.#snapshotIndex, committed) : []
+    if (committed === undefined) return []
+    const { firstIndex, lastIndex } = committed
+    return listEntries(this.core.entries(firstIndex, lastIndex), this.#payloads)
   }
 }
 

@@ -44,12 +44,19 @@ const transitions: Readonly<Record<string, MembershipTransition>> = {
   explicit: 'joint-explicit',
 }
 
-/** Reads `propose-conf-change ID [v1=true] [transition=T]` and the changes below it. */
+/** Reads `propose-conf-change ID [v1=true] [transition=T]` and the changes below it.
+ *  @throws Error in the words of the scripts' own environment. */
 export function readChange(directive: Directive): ScriptChange {
+  const unknown = directive.args.slice(1).find(({ key }) => key !== 'v1' && key !== 'transition')
+  if (unknown !== undefined) throw new Error(`unknown command ${unknown.key}`)
   const words = directive.input.join(' ').split(/\s+/).filter(Boolean)
-  const transition = transitions[argument(directive, 'transition')?.[0] ?? 'auto']
-  if (transition === undefined) throw new Error('unknown transition')
+  const name = argument(directive, 'transition')?.[0] ?? 'auto'
+  const transition = transitions[name]
+  if (transition === undefined) throw new Error(`unknown transition ${name}`)
   const v1 = argument(directive, 'v1')?.[0] === 'true'
+  if (v1 && (words.length > 1 || transition !== 'auto')) {
+    throw new Error('v1 conf change can only have one operation and no transition')
+  }
   return { change: { transition, changes: parseChanges(words) }, v1 }
 }
 

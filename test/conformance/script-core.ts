@@ -1,6 +1,6 @@
 import type { LogIndex, ReplicaId } from '../../src/base/ids.js'
 import { Core } from '../../src/raft/core.js'
-import type { EntryKind } from '../../src/raft/entry-range.js'
+import type { EntryKind, EntryRange } from '../../src/raft/entry-range.js'
 import type { Message } from '../../src/raft/messages.js'
 import type { MembershipChange } from '../../src/raft/membership.js'
 import type {
@@ -71,6 +71,13 @@ export class ScriptCore {
     this.#elections.sayCampaign(before, after)
   }
 
+  /** What the scripts' own core does instead of `forgetLeader` with leases; here a lease outlives the forgetting. */
+  ignoreForgetLeader(): void {
+    if (this.#core.status().role === 'follower') {
+      this.#journal.error('ignoring MsgForgetLeader due to ReadOnlyLeaseBased')
+    }
+  }
+
   forgetLeader(): void {
     const { before } = this.#observe(() => {
       this.#core.forgetLeader()
@@ -82,7 +89,7 @@ export class ScriptCore {
 
   step(message: Message): void {
     const before = this.#core.status()
-    this.#core.step(message)
+    if (!this.#elections.leavesUnanswered(before, message)) this.#core.step(message)
     const after = this.#core.status()
     const seen = this.#elections.enterTerm(before, message, after)
     if (seen !== undefined) {
@@ -142,6 +149,12 @@ export class ScriptCore {
     )
   }
 
+  /** A follower of `term` has forwarded a request to hand leadership over to `from`.
+   *  @returns whether that is still the term. */
+  takesTransfer(term: number, from: ReplicaId): boolean {
+    return this.#isOfTerm(term, 'MsgTransferLeader', from)
+  }
+
   transferLeadership(to: ReplicaId): void {
     const { result, before, after } = this.#observe(() => this.#core.transferLeadership(to))
     this.#leader.sayTransfer(result, { to, before, after })
@@ -152,6 +165,11 @@ export class ScriptCore {
       this.#core.reportUnreachable(to)
     })
     this.#leader.sayUnreachable(after, to)
+  }
+
+  /** A range of the log. */
+  entries(firstIndex: LogIndex, lastIndex: LogIndex): EntryRange {
+    return this.#core.entries(firstIndex, lastIndex)
   }
 
   noteSnapshot(snapshot: SnapshotDescription): void {
@@ -183,6 +201,12 @@ export class ScriptCore {
     this.#journal.info(`${id} [term: ${current}] ignored entry appends from ${what}`)
   }
 
+  /** A batch that this core proposed as a leader of `term` is stored.
+   *  @returns whether that is still its term. */
+  noteOwnStored(term: number): boolean {
+    return this.#isOfTerm(term, 'MsgAppResp', this.#core.status().id)
+  }
+
   /** Lets something happen, and notes what it did to the log and to the followers. */
   #observe<Result>(act: () => Result): {
     readonly result: Result
@@ -195,6 +219,14 @@ export class ScriptCore {
     this.#leader.saySnapshots(before, after)
     this.#log.refresh(this.#core)
     return { result, before, after }
+  }
+
+  #isOfTerm(term: number, name: string, from: ReplicaId): boolean {
+    const { id, term: current } = this.#core.status()
+    if (term >= current) return true
+    const what = `a ${name} message with lower term from ${from} [term: ${term}]`
+    this.#journal.info(`${id} [term: ${current}] ignored ${what}`)
+    return false
   }
 
   #sayMade(): void {

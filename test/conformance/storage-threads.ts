@@ -13,6 +13,8 @@ export interface Parcel {
   readonly arrive: (core: ScriptCore) => void
   /** Present for an answer of another replica: a node that does not know that replica refuses it. */
   readonly answerOf?: ReplicaId
+  /** Never leaves the node, so it cannot be lost on the way. */
+  readonly local?: boolean
 }
 
 /** One piece of work of a storage thread. */
@@ -27,8 +29,14 @@ export interface AsyncReady {
   readonly ready: Ready
   readonly entries: readonly ScriptEntry[]
   readonly committed: readonly ScriptEntry[]
-  /** Last indexes of the batches that this node, as leader, has proposed since the last Ready. */
-  readonly ownBatches: readonly number[]
+  /** What this node, as leader, has proposed since the last Ready. */
+  readonly ownBatches: readonly OwnBatch[]
+}
+
+/** A batch of entries that a leader of `term` has proposed. */
+export interface OwnBatch {
+  readonly term: number
+  readonly lastIndex: number
 }
 
 export const parcelOf = (message: Message, payloads: Payloads): Parcel => ({
@@ -37,6 +45,7 @@ export const parcelOf = (message: Message, payloads: Payloads): Parcel => ({
   arrive: (core) => {
     core.step(message)
   },
+  local: message.from === message.to,
   ...(message.kind.endsWith('-response') && { answerOf: message.from }),
 })
 
@@ -57,7 +66,9 @@ export function appendWork(
   const { hardState, snapshot, messagesAfterPersist } = ready
   const persists = hardState !== undefined || snapshot !== undefined || entries.length > 0
   if (!persists && messagesAfterPersist.length === 0) return undefined
-  const { id } = core.status()
+  const { id, role } = core.status()
+  const answers = messagesAfterPersist.map((message) => parcelOf(message, payloads))
+  const own = ownAcknowledgements(core, given)
   const vote = hardState && hardState.vote > 0 ? ` Vote:${hardState.vote}` : ''
   const state = hardState ? `${hardState.term} Log:0/0 Commit:${hardState.commitIndex}${vote}` : ''
   return {
@@ -65,8 +76,8 @@ export function appendWork(
       snapshot ? `\n  Snapshot: ${describeSnapshot(snapshot)}` : ''
     }`,
     responses: [
-      ...messagesAfterPersist.map((message) => parcelOf(message, payloads)),
-      ...ownAcknowledgements(core, given),
+      // What it proposed before it was deposed comes before what it has answered since.
+      ...(role === 'leader' ? [...answers, ...own] : [...own, ...answers]),
       ...durabilityReport(core, ready),
     ],
     perform: store,
@@ -89,7 +100,7 @@ export function applyWork(
   }
   return {
     text: `${id}->ApplyThread MsgStorageApply ${tail}`,
-    responses: [{ to: id, text, arrive }],
+    responses: [{ to: id, text, arrive, local: true }],
     perform: ports.apply,
   }
 }
@@ -99,15 +110,23 @@ function ownAcknowledgements(
   core: ScriptCore,
   { ready, entries, ownBatches }: AsyncReady,
 ): Parcel[] {
-  const { id, term, role } = core.status()
-  if (role !== 'leader') return []
-  const noops = entries.filter((entry) => entry.kind === entryKinds.noop && entry.term === term)
-  return [...noops.map(({ index }) => index), ...ownBatches].map((index) => ({
-    to: id,
-    text: `${id}->${id} MsgAppResp Term:${term} Log:0/${index}`,
-    arrive: acknowledgeWith(ready),
-  }))
+  const { term, role } = core.status()
+  const noops =
+    role === 'leader'
+      ? entries.filter((entry) => entry.kind === entryKinds.noop && entry.term === term)
+      : []
+  const batches = [...noops.map(({ index }) => ({ term, lastIndex: index })), ...ownBatches]
+  return batches.map((batch) => ownAcknowledgement(core.status().id, batch, ready))
 }
+
+const ownAcknowledgement = (id: number, { term, lastIndex }: OwnBatch, ready: Ready): Parcel => ({
+  to: id,
+  text: `${id}->${id} MsgAppResp Term:${term} Log:0/${lastIndex}`,
+  arrive: (core) => {
+    if (core.noteOwnStored(term)) acknowledgeWith(ready)(core)
+  },
+  local: true,
+})
 
 /** While entries are not known to be durable, every write vouches for the last of them. */
 function durabilityReport(core: ScriptCore, ready: Ready): Parcel[] {
@@ -119,7 +138,7 @@ function durabilityReport(core: ScriptCore, ready: Ready): Parcel[] {
     receiver.noteStored(term, [lastTerm, lastIndex])
     acknowledge(receiver)
   }
-  return [{ to: id, text, arrive }]
+  return [{ to: id, text, arrive, local: true }]
 }
 
 const acknowledgeWith =
@@ -129,10 +148,3 @@ const acknowledgeWith =
     if (acknowledgement === undefined || acknowledgement.term < core.status().term) return
     core.acknowledge(acknowledgement)
   }
-
-/** The range first..last of a log that starts after `snapshotIndex`. */
-export const sliceStored = (
-  stored: readonly ScriptEntry[],
-  snapshotIndex: number,
-  { firstIndex, lastIndex }: { readonly firstIndex: LogIndex; readonly lastIndex: LogIndex },
-): ScriptEntry[] => stored.slice(firstIndex - snapshotIndex - 1, lastIndex - snapshotIndex)
