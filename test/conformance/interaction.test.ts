@@ -385,3 +385,24 @@ test('a level may be written in capitals, and a breakpoint does nothing', (t) =>
   t.deepEqual(run('campaign 1'), ['WARN 1 is unpromotable and can not campaign'])
   t.deepEqual(run('_breakpoint'), ['ok'])
 })
+
+test('a level that is set among other commands of a step stays', (t) => {
+  const run = environment('log-level none')
+
+  run('add-nodes 1 learners=(1) index=2\nlog-level warn')
+  t.deepEqual(run('campaign 1'), ['WARN 1 is unpromotable and can not campaign'])
+})
+
+const commands = [
+  ['_breakpoint', 'add-nodes', 'campaign', 'compact', 'deliver-msgs', 'forget-leader', 'log-level'],
+  ['process-append-thread', 'process-apply-thread', 'process-ready', 'propose', 'stabilize'],
+  ['propose-conf-change', 'raft-log', 'raft-state', 'report-unreachable', 'send-snapshot'],
+  ['set-randomized-election-timeout', 'status', 'tick-election', 'tick-heartbeat'],
+  ['transfer-leadership'],
+].flat()
+
+for (const command of commands) {
+  test(`${command} is a command of the environment`, (t) => {
+    t.notThrows(() => environment()(command))
+  })
+}

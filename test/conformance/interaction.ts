@@ -35,6 +35,7 @@ export class Interaction {
   #parcels: Parcel[] = []
   #output: string[] = []
   readonly #journal = new Journal()
+  #usualLevel = this.#journal.level
 
   readonly #verbs: Readonly<Record<string, Verb>> = {
     _breakpoint: () => undefined,
@@ -66,13 +67,12 @@ export class Interaction {
   run(directive: Directive): string {
     const verb = this.#verbs[directive.verb]
     if (verb === undefined) throw new Error(`unknown command ${directive.verb}`)
-    const usual = this.#journal.level
-    this.#journal.setLevel(argument(directive, 'log-level')?.[0] ?? usual)
+    this.#journal.setLevel(argument(directive, 'log-level')?.[0] ?? this.#usualLevel)
     this.#output = []
     const error = this.#perform(verb, directive)
     if (this.#journal.level === 'none') this.#output = []
     if (error !== undefined) this.#output.push(error)
-    if (directive.verb !== 'log-level') this.#journal.setLevel(usual)
+    this.#journal.setLevel(this.#usualLevel)
     return this.#output.length === 0 ? 'ok' : this.#output.join('\n')
   }
 
@@ -102,6 +102,7 @@ export class Interaction {
 
   #setLogLevel(directive: Directive): void {
     this.#journal.setLevel(directive.args[0]?.key ?? '')
+    this.#usualLevel = this.#journal.level
   }
 
   #propose(directive: Directive): void {
