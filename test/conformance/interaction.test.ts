@@ -368,6 +368,13 @@ test('a compaction needs entries that are there', (t) => {
   t.deepEqual(run('compact 1 3'), ['ok'])
 })
 
+test('a compaction that the core refuses leaves the storage as it is', (t) => {
+  const run = environment(...led, 'propose 1 foo', 'process-ready 1', 'log-level info')
+
+  t.true(run('compact 1 4')[0]?.startsWith('invariant R10'))
+  t.deepEqual(run('raft-log 1'), ['1/3 EntryNormal ""', '1/4 EntryNormal "foo"'])
+})
+
 test('a change that is not well formed is refused', (t) => {
   const run = environment(...led)
   const once = 'v1 conf change can only have one operation and no transition'

@@ -192,9 +192,9 @@ export class ScriptNode {
     }
     if (index > lastIndex)
       throw new Error(`compact ${index} is out of bound lastindex(${lastIndex})`)
+    this.core.compactBefore(asIndex(index + 1))
     this.stored.splice(0, index - this.#snapshotIndex)
     this.#snapshotIndex = index
-    this.core.compactBefore(asIndex(index + 1))
   }
 
   #doAtOnce(ready: Ready, entries: readonly ScriptEntry[], ownBatches: readonly OwnBatch[]) {
