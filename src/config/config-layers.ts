@@ -3,7 +3,8 @@ import { ClustorError } from '../base/errors.js'
 import { nearMiss } from './near-miss.js'
 import type { ConfigLayer } from './node-config.js'
 import { settingNames } from './node-config.js'
-import { aliasName, environmentName, optionNames } from './options.js'
+import { aliasName, environmentName } from './option-names.js'
+import { optionNames } from './options.js'
 import type { OptionLayer } from './resolve.js'
 
 /** Reads the text of a configuration file: settings at the top, `[members.NAME]`, `[options]`.

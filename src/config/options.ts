@@ -1,4 +1,4 @@
-import type { ChoiceRow, NumberRow, OptionRow, SwitchRow } from './option-rows.js'
+import type { ChoiceRow, NumberRow, SwitchRow } from './option-rows.js'
 import { bytes, choice, count, milliseconds, switched } from './option-rows.js'
 
 const KiB = 1024
@@ -203,6 +203,13 @@ export const optionTable = {
     0,
     60_000,
     'Added to the election timeouts of this node: those with a smaller one campaign first, so they lead more often.',
+  ),
+  highRoundTripMs: milliseconds(
+    'raft',
+    150,
+    0,
+    60_000,
+    'Average round trip of heartbeats from which on a candidate gives its next election twice the time; at least electionTimeoutMsMin; 0: never.',
   ),
   heartbeatMs: milliseconds('raft', 50, 1, 30_000, 'Interval of the heartbeats of an idle leader.'),
   preVote: switched(
@@ -475,21 +482,3 @@ export type OptionsOf<Group extends OptionGroup> = Pick<Options, NamesOf<Group>>
 
 /** The names of all options, in the order of the table. */
 export const optionNames = Object.keys(optionTable) as OptionName[]
-
-/** The environment variable of an option: `segmentBytes` is `CLUSTOR_SEGMENT_BYTES`. */
-export function environmentName(name: string): string {
-  return `CLUSTOR_${words(name).join('_').toUpperCase()}`
-}
-
-/** The older variable of an option, or null. */
-export function aliasName(name: OptionName): string | null {
-  const row: OptionRow = optionTable[name]
-  return row.kind === 'choice' ? row.alias : null
-}
-
-/** The flag of an option: `segmentBytes` is `--segment-bytes`. */
-export function flagName(name: string): string {
-  return `--${words(name).join('-')}`
-}
-
-const words = (name: string): string[] => name.split(/(?=[A-Z])/).map((word) => word.toLowerCase())

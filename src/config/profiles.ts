@@ -7,5 +7,5 @@ export const profiles: Readonly<Record<Options['profile'], Partial<Options>>> = 
   // Appends that wait together share a sync.
   throughput: { durability: 'group' },
   // Between places a heartbeat takes tens of milliseconds, and a lost packet several times that.
-  wan: { electionTimeoutMsMin: 300, electionTimeoutMsMax: 600 },
+  wan: { electionTimeoutMsMin: 300, electionTimeoutMsMax: 600, highRoundTripMs: 350 },
 }

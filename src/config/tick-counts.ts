@@ -11,6 +11,7 @@ type Timing = Pick<
   | 'longestLogWaitMs'
   | 'quiesceMs'
   | 'electionBiasMs'
+  | 'highRoundTripMs'
 >
 
 /** The durations of the Raft core, in ticks. */
@@ -23,6 +24,7 @@ export interface TickCounts {
   readonly longestLogWaitTicks: number
   readonly quiesceTicks: number
   readonly electionBiasTicks: number
+  readonly highRoundTripTicks: number
 }
 
 /** Turns durations into ticks, rounded up. */
@@ -38,6 +40,9 @@ export function tickCounts(timing: Timing): TickCounts {
     leaseDriftTicks: ticks(timing.leaseDriftMs),
     quiesceTicks: ticks(timing.quiesceMs),
     electionBiasTicks: ticks(timing.electionBiasMs),
+    // A round trip that is shorter than every election timeout needs no longer one.
+    highRoundTripTicks:
+      timing.highRoundTripMs === 0 ? 0 : Math.max(electionTicksMin, ticks(timing.highRoundTripMs)),
     // Below the shortest timeout, whatever the length of a tick.
     longestLogWaitTicks: Math.min(ticks(timing.longestLogWaitMs), electionTicksMin - 1),
   }

@@ -1,6 +1,7 @@
 import type { Heartbeat, HeartbeatResponse } from './messages.js'
 import type { Progress } from './progress.js'
 import { sendAppend } from './replication.js'
+import { hearRoundTrip } from './high-round-trip.js'
 import { hasSendableSnapshot } from './send-snapshot.js'
 import { becomeFollower } from './roles.js'
 import { commitTo, hearLeader, type CoreState } from './state.js'
@@ -15,8 +16,10 @@ export function broadcastHeartbeat(state: CoreState, mark: Pick<Heartbeat, 'quie
     // A follower that lacks entries must not be told that they are committed.
     const commitIndex =
       progress.matchIndex < state.commitIndex ? progress.matchIndex : state.commitIndex
-    const { id: from, term } = state
-    state.messages.push({ kind: 'heartbeat', from, to, term, commitIndex, context, ...mark })
+    const { id: from, term, nowTicks: sentTicks } = state
+    const marks = progress.roundTrip.isHigh ? { ...mark, highRoundTrip: true as const } : mark
+    const kind = 'heartbeat'
+    state.messages.push({ kind, from, to, term, commitIndex, context, sentTicks, ...marks })
   }
 }
 
@@ -38,6 +41,8 @@ export function handleHeartbeatResponse(state: CoreState, message: HeartbeatResp
   const progress = state.tracker.progressOf(message.from)
   if (progress === undefined) return
   progress.recentActive = true
+  // Only this leadership is answered here, so it is this process's clock that comes back.
+  progress.roundTrip.note(state.nowTicks - message.sentTicks)
   progress.resume()
   if (!hasSendableSnapshot(state)) probeCompacted(state, progress)
   // With a full window this is an empty append: its answer, either way, frees the window.
@@ -57,10 +62,12 @@ function probeCompacted({ log }: CoreState, progress: Progress): void {
   }
 }
 
-function answer(state: CoreState, { from: to, commitIndex, context }: Heartbeat): void {
-  commitTo(state, commitIndex)
+function answer(state: CoreState, message: Heartbeat): void {
+  hearRoundTrip(state, message)
+  commitTo(state, message.commitIndex)
+  const { from: to, context, sentTicks } = message
   const { id: from, term } = state
-  state.messages.push({ kind: 'heartbeat-response', from, to, term, context })
+  state.messages.push({ kind: 'heartbeat-response', from, to, term, context, sentTicks })
 }
 
 /** The leader falls silent: nobody waits for it any more who misses nothing and waits for nothing. */

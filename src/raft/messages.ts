@@ -32,6 +32,8 @@ interface KnownCommit {
 export interface PreVoteResponse extends Envelope, KnownCommit {
   readonly kind: 'pre-vote-response'
   readonly rejected: boolean
+  /** The round trip between the voter and its last leader was high: an election may take longer than the usual timeout. */
+  readonly highRoundTrip?: true
 }
 
 /** RequestVote RPC (Raft §5.2). */
@@ -76,14 +78,19 @@ export interface Heartbeat extends Envelope {
   readonly commitIndex: LogIndex
   /** The newest read-index round that waits for a quorum; 0 for none. */
   readonly context: number
+  /** The leader's clock, in ticks since its start. */
+  readonly sentTicks: number
   /** The leader falls silent after this one. */
   readonly quiesce?: true
+  /** The round trip to the receiver has been high of late. */
+  readonly highRoundTrip?: true
 }
 
-/** Answers a heartbeat, with its context. */
+/** Answers a heartbeat, with its context and the clock that it was sent at. */
 export interface HeartbeatResponse extends Envelope {
   readonly kind: 'heartbeat-response'
   readonly context: number
+  readonly sentTicks: number
 }
 
 /** InstallSnapshot RPC (Raft §7), stepped when the receiver has the whole of the snapshot. Answered like an append. */

@@ -35,6 +35,7 @@ const defaultLimits: CoreLimits = {
   quiesceTicks: 0,
   promotionLagEntriesMax: 0,
   promotionRounds: 3,
+  highRoundTripTicks: 15,
 }
 
 /** Fills in the defaults and refuses what cannot work.

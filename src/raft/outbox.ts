@@ -21,8 +21,11 @@ export function respondToCandidate(
   const known = answer.rejected
     ? { commitIndex, commitTerm: log.termAt(commitIndex) ?? nothing.commitTerm }
     : nothing
-  state.messagesAfterPersist.push({ ...answer, from, ...known })
+  const hint = state.highRoundTrip && answer.kind === 'pre-vote-response' ? highRoundTrip : {}
+  state.messagesAfterPersist.push({ ...answer, from, ...known, ...hint })
 }
+
+const highRoundTrip = { highRoundTrip: true } as const
 
 type Answer<Response> = Omit<Response, 'from' | 'commitIndex' | 'commitTerm'>
 

@@ -1,7 +1,14 @@
 import type { LogIndex, ReplicaId } from '../base/ids.js'
 import { invariant } from '../base/invariant.js'
 import { Inflights } from './inflights.js'
+import type { CoreLimits } from './options.js'
 import type { ProgressState, ProgressStatus } from './ready.js'
+import { RoundTrip } from './round-trip.js'
+
+type ProgressLimits = Pick<
+  CoreLimits,
+  'inflightMessagesMax' | 'inflightBytesMax' | 'highRoundTripTicks'
+>
 
 /** What a leader knows of one replica, and how it sends to it.
  *
@@ -12,6 +19,7 @@ import type { ProgressState, ProgressStatus } from './ready.js'
  *  Invariant R11: matchIndex < nextIndex. */
 export class Progress {
   readonly id: ReplicaId
+  readonly roundTrip: RoundTrip
   readonly #inflights: Inflights
   #state: ProgressState = 'probe'
   #matchIndex = 0
@@ -26,10 +34,11 @@ export class Progress {
   /** Check-quorum intervals on end in which this learner kept up. */
   keptUpRounds = 0
 
-  constructor(id: ReplicaId, nextIndex: number, window: { messagesMax: number; bytesMax: number }) {
+  constructor(id: ReplicaId, nextIndex: number, limits: ProgressLimits) {
     this.id = id
     this.#nextIndex = nextIndex
-    this.#inflights = new Inflights(window.messagesMax, window.bytesMax)
+    this.#inflights = new Inflights(limits.inflightMessagesMax, limits.inflightBytesMax)
+    this.roundTrip = new RoundTrip(limits.highRoundTripTicks)
   }
 
   get state(): ProgressState {
@@ -147,6 +156,7 @@ export class Progress {
     this.#sentCommitIndex = 0
     this.recentActive = false
     this.keptUpRounds = 0
+    this.roundTrip.reset()
     this.#clear('probe')
   }
 
@@ -170,6 +180,7 @@ export class Progress {
       pendingSnapshotIndex: this.#pendingSnapshotIndex as LogIndex,
       paused: this.paused,
       recentActive: this.recentActive,
+      roundTripTicks: this.roundTrip.averageTicks,
       learner,
     }
   }

@@ -184,6 +184,9 @@ export interface CoreOptions {
   readonly promotionRounds?: number
   /** Added to every election timeout: replicas with a smaller one campaign first, so they lead more often. Default 0. */
   readonly electionBiasTicks?: number
+  /** Average round trip of heartbeats to a follower from which on a candidate that asks it waits longer; default 15 (150 ms), 0
+   *  for never. */
+  readonly highRoundTripTicks?: number
 }
 
 /** How a leader sends to one replica: one append at a time until it knows where the logs meet, pipelined, or not at all
@@ -206,6 +209,8 @@ export interface ProgressStatus {
   readonly paused: boolean
   /** Whether it was heard of in the current check-quorum interval. */
   readonly recentActive: boolean
+  /** The average round trip of heartbeats in this leadership; null before the first is answered. */
+  readonly roundTripTicks: number | null
 }
 
 /** A snapshot of the core for people and metrics. */
@@ -232,6 +237,11 @@ export interface CoreStatus {
   readonly quiesced: boolean
   /** Whether it serves reads without asking anybody. */
   readonly leaseHeld: boolean
+  /** Whether the last heartbeat said that the round trip to this replica is high, and how often that began since the start. */
+  readonly highRoundTrip: boolean
+  readonly highRoundTripCount: number
+  /** Election timeouts since the start that were drawn from the wider interval, because voters had a high round trip. */
+  readonly widenedTimeoutCount: number
   /** The target of a leadership transfer that is under way; 0 for none. */
   readonly transferee: ReplicaId
   /** Per replica, this one included, sorted by id; empty unless leader. */

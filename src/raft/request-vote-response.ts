@@ -1,5 +1,6 @@
 import { noReplica } from '../base/ids.js'
 import { countVote } from './election.js'
+import { takeRoundTripHint } from './high-round-trip.js'
 import { hasUnappliedChange } from './membership-proposal.js'
 import type { PreVoteResponse, RequestVoteResponse } from './messages.js'
 import { becomeFollower } from './roles.js'
@@ -14,6 +15,7 @@ export function handleRequestVoteResponse(state: CoreState, response: RequestVot
 /** Counts a pre-vote. A grant for another term than the next belongs to an earlier attempt. */
 export function handlePreVoteResponse(state: CoreState, response: PreVoteResponse): void {
   if (!response.rejected && response.term !== state.term + 1) return
+  takeRoundTripHint(state, response)
   if (giveUpForCommit(state, response)) return
   countVote(state, response.from, !response.rejected)
 }

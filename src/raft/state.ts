@@ -37,6 +37,15 @@ export interface CoreState {
   electionElapsedTicks: number
   electionTimeoutTicks: number
   heartbeatElapsedTicks: number
+  /** The last heartbeat said that the round trip to this replica is high. */
+  highRoundTrip: boolean
+  /** How often that began. */
+  highRoundTripCount: number
+  /** The next election timeout is drawn from the wider interval. */
+  widensTimeout: boolean
+  /** The one in force was. */
+  timeoutWidened: boolean
+  widenedTimeoutCount: number
   /** Ticks since the start. */
   nowTicks: number
   /** Time that passed without its ticks, in ticks. Only leases age by it. */
@@ -120,6 +129,11 @@ export function createState(options: CoreOptions): CoreState {
     electionElapsedTicks: 0,
     electionTimeoutTicks: 0,
     heartbeatElapsedTicks: 0,
+    highRoundTrip: false,
+    highRoundTripCount: 0,
+    widensTimeout: false,
+    timeoutWidened: false,
+    widenedTimeoutCount: 0,
     nowTicks: 0,
     skippedTicks: 0,
     heardTicks: 0,
@@ -146,12 +160,24 @@ export function createState(options: CoreOptions): CoreState {
   return state
 }
 
+/** Twice the default election timeouts are those of the profile for far places. */
+const wideFactor = 2
+
 /** Starts the wait for a leader afresh, with a timeout of its own (Raft §5.2: randomized timeouts split votes rarely). */
 export function restartElectionTimer(state: CoreState): void {
   const { electionTicksMin, electionTicksMax, electionBiasTicks } = state.limits
-  const timeoutTicks = integerBetween(state.random, electionTicksMin, electionTicksMax)
+  const factor = takeWidening(state) ? wideFactor : 1
+  const [min, max] = [factor * electionTicksMin, factor * electionTicksMax]
   state.electionElapsedTicks = 0
-  state.electionTimeoutTicks = timeoutTicks + electionBiasTicks
+  state.electionTimeoutTicks = integerBetween(state.random, min, max) + electionBiasTicks
+}
+
+/** Whether the timeout that is drawn now is to be a wide one; the next is not. */
+function takeWidening(state: CoreState): boolean {
+  state.timeoutWidened = state.widensTimeout
+  state.widensTimeout = false
+  if (state.timeoutWidened) state.widenedTimeoutCount++
+  return state.timeoutWidened
 }
 
 /** A follower hears its leader. */

@@ -25,6 +25,9 @@ export function describeStatus(state: CoreState): CoreStatus {
     configuration,
     quiesced: state.quiesced,
     leaseHeld: hasLease(state),
+    highRoundTrip: state.highRoundTrip,
+    highRoundTripCount: state.highRoundTripCount,
+    widenedTimeoutCount: state.widenedTimeoutCount,
     transferee: state.transferee,
     progress: state.role === 'leader' ? tracker.status() : [],
   }

@@ -7,17 +7,14 @@ import type { ProgressStatus } from './ready.js'
 
 /** The configuration in force, with what is known of each replica in it: its progress and its vote. */
 export class Tracker {
-  readonly #window: { readonly messagesMax: number; readonly bytesMax: number }
+  readonly #limits: CoreLimits
   readonly #progress = new Map<ReplicaId, Progress>()
   readonly #votes = new Map<ReplicaId, boolean>()
   #configuration: MembershipConfiguration
   #ids: readonly ReplicaId[] = []
 
   constructor(configuration: MembershipConfiguration, nextIndex: number, limits: CoreLimits) {
-    this.#window = {
-      messagesMax: limits.inflightMessagesMax,
-      bytesMax: limits.inflightBytesMax,
-    }
+    this.#limits = limits
     this.#configuration = configuration
     this.reconfigure(configuration, nextIndex)
   }
@@ -39,7 +36,7 @@ export class Tracker {
     for (const id of this.#progress.keys()) if (!this.#ids.includes(id)) this.#progress.delete(id)
     for (const id of this.#ids) {
       if (this.#progress.has(id)) continue
-      const progress = new Progress(id, nextIndex, this.#window)
+      const progress = new Progress(id, nextIndex, this.#limits)
       // It could not be heard of yet, which must not count against its leader's quorum.
       progress.recentActive = true
       this.#progress.set(id, progress)

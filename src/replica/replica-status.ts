@@ -7,10 +7,13 @@ import type { CoreStatus, ProgressStatus, Role } from '../raft/ready.js'
 import type { LogStatus } from '../wal/log-report.js'
 
 /** What a leader knows of one replica. */
-export interface PeerProgress extends Omit<ProgressStatus, 'id'> {
+export interface PeerProgress extends Omit<ProgressStatus, 'id' | 'roundTripTicks'> {
   readonly replica: ReplicaId
   /** The node's name; null when it is not configured. */
   readonly node: string | null
+  /** Average round trip of heartbeats to it and back in this leadership, in steps of a tick (option tickMs); null before the
+   *  first is answered. */
+  readonly roundTripMs: number | null
 }
 
 /** One replica of a partition, for people and metrics. Every call makes a new one. */
@@ -37,6 +40,12 @@ export interface ReplicaStatus {
   readonly quiesced: boolean
   /** Whether it answers linearizable reads by its lease, without asking anybody (option leaseMs). */
   readonly leaseHeld: boolean
+  /** Whether the leader has told that the round trip to this replica is high (option highRoundTripMs), and how often since the
+   *  start that began. */
+  readonly highRoundTrip: boolean
+  readonly highRoundTripCount: number
+  /** Election timeouts since the start that were twice the usual ones, because of such a round trip. */
+  readonly widenedTimeoutCount: number
   /** Empty unless leader. */
   readonly peers: readonly PeerProgress[]
   /** Proposals without an index, entries of ours not yet applied, reads not yet served, writes not yet durable. */
@@ -83,8 +92,11 @@ export function buildStatus(parts: StatusParts): ReplicaStatus {
     configuration: core.configuration,
     quiesced: stopError === null && core.quiesced,
     leaseHeld: stopError === null && core.leaseHeld,
+    highRoundTrip: stopError === null && core.highRoundTrip,
+    highRoundTripCount: core.highRoundTripCount,
+    widenedTimeoutCount: core.widenedTimeoutCount,
     transferTarget: core.transferee === noReplica ? null : core.transferee,
-    peers: stopError === null ? core.progress.map((peer) => peerProgress(peer, nameOf)) : [],
+    peers: stopError === null ? core.progress.map((peer) => peerProgress(peer, parts)) : [],
     pending: parts.pending,
     sessions: parts.sessions,
     stalls: parts.stalls,
@@ -94,10 +106,11 @@ export function buildStatus(parts: StatusParts): ReplicaStatus {
 }
 
 function peerProgress(
-  { id, ...progress }: ProgressStatus,
-  nameOf: StatusParts['nameOf'],
+  { id, roundTripTicks, ...progress }: ProgressStatus,
+  { nameOf, tickMs }: StatusParts,
 ): PeerProgress {
-  return { replica: id, node: nameOf(id), ...progress }
+  const roundTripMs = roundTripTicks === null ? null : Math.round(roundTripTicks) * tickMs
+  return { replica: id, node: nameOf(id), roundTripMs, ...progress }
 }
 
 function explain(parts: StatusParts): readonly string[] {

@@ -17,6 +17,7 @@ export type ReplicaSettings = Pick<
   | 'longestLogWaitMs'
   | 'quiesceMs'
   | 'electionBiasMs'
+  | 'highRoundTripMs'
   | 'loopStallMsMax'
   | 'promotionLagEntriesMax'
   | 'promotionRounds'

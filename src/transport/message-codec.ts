@@ -27,6 +27,7 @@ export interface MessageRoute {
 const rejectedFlag = 1
 const leadershipTransferFlag = 2
 const quiesceFlag = 4
+const highRoundTripFlag = 8
 
 const messageTypes = {
   'pre-vote': frameTypes.preVote,
@@ -51,8 +52,8 @@ const headBytesOf = {
   'request-vote-response': 28,
   'append-entries': 36,
   'append-entries-response': 36,
-  heartbeat: 28,
-  'heartbeat-response': 20,
+  heartbeat: 36,
+  'heartbeat-response': 28,
   'install-snapshot': 28,
   'timeout-now': 12,
   'read-index': 20,
@@ -87,9 +88,12 @@ export function writeMessage(
 }
 
 function flagsOf(message: Message): number {
-  if ('rejected' in message && message.rejected) return rejectedFlag
-  if ('quiesce' in message) return quiesceFlag
-  return 'leadershipTransfer' in message ? leadershipTransferFlag : 0
+  let flags = 0
+  if ('rejected' in message && message.rejected) flags |= rejectedFlag
+  if ('quiesce' in message) flags |= quiesceFlag
+  if ('highRoundTrip' in message) flags |= highRoundTripFlag
+  if ('leadershipTransfer' in message) flags |= leadershipTransferFlag
+  return flags
 }
 
 function writeFields(bytes: Buffer, offset: number, message: Message): void {
@@ -119,8 +123,12 @@ function writeFields(bytes: Buffer, offset: number, message: Message): void {
     case 'heartbeat':
       writePosition(bytes, offset, message.commitIndex)
       writePosition(bytes, offset + 8, message.context)
+      writePosition(bytes, offset + 16, message.sentTicks)
       return
     case 'heartbeat-response':
+      writePosition(bytes, offset, message.context)
+      writePosition(bytes, offset + 8, message.sentTicks)
+      return
     case 'read-index':
       writePosition(bytes, offset, message.context)
       return
@@ -150,11 +158,11 @@ export function readMessage(
     case frameTypes.preVote:
       return { message: readPreVote(body, route), frames: null }
     case frameTypes.preVoteResponse:
-      return { message: readVote(body, route, 'pre-vote-response'), frames: null }
+      return { message: readPreVoteResponse(body, route), frames: null }
     case frameTypes.requestVote:
       return { message: readRequestVote(body, route), frames: null }
     case frameTypes.requestVoteResponse:
-      return { message: readVote(body, route, 'request-vote-response'), frames: null }
+      return { message: readRequestVoteResponse(body, route), frames: null }
     case frameTypes.appendEntries:
       return readAppend(body, route, decodeFrames)
     case frameTypes.appendEntriesResponse:
@@ -162,13 +170,13 @@ export function readMessage(
     case frameTypes.heartbeat:
       return { message: readHeartbeat(body, route), frames: null }
     case frameTypes.heartbeatResponse:
-      return { message: readContext(body, route, 'heartbeat-response'), frames: null }
+      return { message: readHeartbeatResponse(body, route), frames: null }
     case frameTypes.installSnapshot:
       return { message: readSnapshot(body, route), frames: null }
     case frameTypes.timeoutNow:
       return { message: readTimeoutNow(body, route), frames: null }
     case frameTypes.readIndex:
-      return { message: readContext(body, route, 'read-index'), frames: null }
+      return { message: readReadIndex(body, route), frames: null }
     case frameTypes.readIndexResponse:
       return { message: readReadIndexResponse(body, route), frames: null }
     default:
@@ -196,22 +204,28 @@ const readCandidate = (body: Buffer) => ({
   lastTerm: readTerm(body, 20),
 })
 
-function readVote(
-  body: Buffer,
-  { from, to }: MessageRoute,
-  kind: 'pre-vote-response' | 'request-vote-response',
-): Message {
+function readPreVoteResponse(body: Buffer, { from, to }: MessageRoute): Message {
+  const kind = 'pre-vote-response'
   assertBodyBytes(body, headBytesOf[kind])
-  return {
-    kind,
-    from,
-    to,
-    term: readTerm(body, 4),
-    rejected: readRejected(body),
-    commitIndex: readIndex(body, 12),
-    commitTerm: readTerm(body, 20),
-  }
+  const flags = readFlags(body, rejectedFlag | highRoundTripFlag)
+  return { kind, from, to, ...readVote(body, flags), ...highRoundTripOf(flags) }
 }
+
+function readRequestVoteResponse(body: Buffer, { from, to }: MessageRoute): Message {
+  const kind = 'request-vote-response'
+  assertBodyBytes(body, headBytesOf[kind])
+  return { kind, from, to, ...readVote(body, readFlags(body, rejectedFlag)) }
+}
+
+const readVote = (body: Buffer, flags: number) => ({
+  term: readTerm(body, 4),
+  rejected: (flags & rejectedFlag) !== 0,
+  commitIndex: readIndex(body, 12),
+  commitTerm: readTerm(body, 20),
+})
+
+const highRoundTripOf = (flags: number) =>
+  (flags & highRoundTripFlag) === 0 ? {} : ({ highRoundTrip: true } as const)
 
 function readAppend(
   body: Buffer,
@@ -251,7 +265,7 @@ function readAppendResponse(body: Buffer, { from, to }: MessageRoute): Message {
     to,
     term: readTerm(body, 4),
     index: readIndex(body, 12),
-    rejected: readRejected(body),
+    rejected: readFlags(body, rejectedFlag) !== 0,
     rejectHintIndex: readIndex(body, 20),
     rejectHintTerm: readTerm(body, 28),
   }
@@ -259,26 +273,30 @@ function readAppendResponse(body: Buffer, { from, to }: MessageRoute): Message {
 
 function readHeartbeat(body: Buffer, { from, to }: MessageRoute): Message {
   assertBodyBytes(body, headBytesOf.heartbeat)
-  const commitIndex = readIndex(body, 12)
-  const context = readPosition(body, 20)
-  const message = {
+  const flags = readFlags(body, quiesceFlag | highRoundTripFlag)
+  return {
     kind: 'heartbeat',
     from,
     to,
     term: readTerm(body, 4),
-    commitIndex,
-    context,
-  } as const
-  if (body[1] === quiesceFlag) return { ...message, quiesce: true }
-  assertNoFlags(body)
-  return message
+    commitIndex: readIndex(body, 12),
+    context: readPosition(body, 20),
+    sentTicks: readPosition(body, 28),
+    ...((flags & quiesceFlag) === 0 ? {} : ({ quiesce: true } as const)),
+    ...highRoundTripOf(flags),
+  }
 }
 
-function readContext(
-  body: Buffer,
-  { from, to }: MessageRoute,
-  kind: 'heartbeat-response' | 'read-index',
-): Message {
+function readHeartbeatResponse(body: Buffer, { from, to }: MessageRoute): Message {
+  const kind = 'heartbeat-response'
+  assertBodyBytes(body, headBytesOf[kind])
+  assertNoFlags(body)
+  const context = readPosition(body, 12)
+  return { kind, from, to, term: readTerm(body, 4), context, sentTicks: readPosition(body, 20) }
+}
+
+function readReadIndex(body: Buffer, { from, to }: MessageRoute): Message {
+  const kind = 'read-index'
   assertBodyBytes(body, headBytesOf[kind])
   assertNoFlags(body)
   return { kind, from, to, term: readTerm(body, 4), context: readPosition(body, 12) }
@@ -318,14 +336,15 @@ function assertFollows(entries: EntryRange, prevIndex: LogIndex, term: Term): vo
   })
 }
 
-function readRejected(body: Buffer): boolean {
+/** @param known the flags that the type may have. */
+function readFlags(body: Buffer, known: number): number {
   const flags = body[1] ?? 0
-  if (flags > rejectedFlag) throw unknownFlags(body)
-  return flags === rejectedFlag
+  if ((flags & ~known) !== 0) throw unknownFlags(body)
+  return flags
 }
 
 function assertNoFlags(body: Buffer): void {
-  if (body[1] !== 0) throw unknownFlags(body)
+  readFlags(body, 0)
 }
 
 const unknownFlags = (body: Buffer): ClustorError =>

@@ -1,6 +1,7 @@
 import test from 'ava'
 import { ClustorError } from '../../src/base/errors.js'
-import { environmentName, flagName, optionNames, optionTable } from '../../src/config/options.js'
+import { environmentName, flagName } from '../../src/config/option-names.js'
+import { optionNames, optionTable } from '../../src/config/options.js'
 import type { OptionRow } from '../../src/config/option-rows.js'
 import { readOption, resolveGroup, resolveOptions } from '../../src/config/resolve.js'
 

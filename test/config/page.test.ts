@@ -5,7 +5,8 @@ import test from 'ava'
 import { fileLayer } from '../../src/config/config-layers.js'
 import { resolveNodeConfig, settingNames } from '../../src/config/node-config.js'
 import type { OptionRow } from '../../src/config/option-rows.js'
-import { environmentName, flagName, optionNames, optionTable } from '../../src/config/options.js'
+import { environmentName, flagName } from '../../src/config/option-names.js'
+import { optionNames, optionTable } from '../../src/config/options.js'
 import { describeBounds, formatOption } from '../../src/config/resolve.js'
 
 let root = dirname(fileURLToPath(import.meta.url))

@@ -1,5 +1,6 @@
 import test from 'ava'
-import { environmentName, flagName, optionNames } from '../../src/config/options.js'
+import { environmentName, flagName } from '../../src/config/option-names.js'
+import { optionNames } from '../../src/config/options.js'
 import { missingFrom, readProjectFile } from './project.js'
 
 /** Rows of docs/configuration.md whose first cell is an option's name in back quotes. */

@@ -3,7 +3,7 @@ import { asIndex, asReplica } from '../../src/base/ids.js'
 import { Inflights } from '../../src/raft/inflights.js'
 import { Progress } from '../../src/raft/progress.js'
 
-const window = { messagesMax: 3, bytesMax: 0 }
+const window = { inflightMessagesMax: 3, inflightBytesMax: 0, highRoundTripTicks: 0 }
 
 function replicating(matchIndex: number): Progress {
   const progress = new Progress(asReplica(2), 1, window)
@@ -35,7 +35,8 @@ test('replication runs ahead until the window is full of messages', (t) => {
 })
 
 test('replication runs ahead until the window is full of bytes', (t) => {
-  const progress = new Progress(asReplica(2), 1, { messagesMax: 100, bytesMax: 1000 })
+  const limits = { ...window, inflightMessagesMax: 100, inflightBytesMax: 1000 }
+  const progress = new Progress(asReplica(2), 1, limits)
   progress.becomeReplicate()
 
   progress.sentAppend(1, 600, 0)

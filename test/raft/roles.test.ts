@@ -38,7 +38,8 @@ test('what is durable was handed out, and what was handed out is in the log (R4)
 })
 
 test('a match index stays below the next index through every answer (R11)', (t) => {
-  const progress = new Progress(asReplica(2), 9, { messagesMax: 4, bytesMax: 0 })
+  const limits = { inflightMessagesMax: 4, inflightBytesMax: 0, highRoundTripTicks: 0 }
+  const progress = new Progress(asReplica(2), 9, limits)
   progress.reject(8, 0)
   progress.assertValid()
   progress.acknowledgeMatch(12)

@@ -32,8 +32,8 @@ const messages: { readonly [Kind in MessageKind]: Extract<Message, { kind: Kind 
     rejected: false,
     ...hint,
   },
-  heartbeat: { kind: 'heartbeat', ...envelope, commitIndex: asIndex(4), context: 0 },
-  'heartbeat-response': { kind: 'heartbeat-response', ...envelope, context: 0 },
+  heartbeat: { kind: 'heartbeat', ...envelope, commitIndex: asIndex(4), context: 0, sentTicks: 9 },
+  'heartbeat-response': { kind: 'heartbeat-response', ...envelope, context: 0, sentTicks: 9 },
   'install-snapshot': {
     kind: 'install-snapshot',
     ...envelope,

@@ -45,3 +45,16 @@ test('the wait for the longest log stays below the shortest election timeout', (
 test('the wan profile doubles the election timeouts', (t) => {
   t.like(coreOf({ profile: 'wan' }), { electionTicksMin: 30, electionTicksMax: 60 })
 })
+
+test('a round trip is high from 150 ms on, from 350 ms in the wan profile, and never with 0', (t) => {
+  t.like(coreOf({}), { highRoundTripTicks: 15 })
+  t.like(coreOf({ profile: 'throughput' }), { highRoundTripTicks: 15 })
+  t.like(coreOf({ profile: 'wan' }), { highRoundTripTicks: 35 })
+  t.like(coreOf({ profile: 'wan', highRoundTripMs: 0 }), { highRoundTripTicks: 0 })
+})
+
+test('no round trip is high that is shorter than every election timeout', (t) => {
+  t.like(coreOf({ electionTimeoutMsMin: 900, electionTimeoutMsMax: 900 }), {
+    highRoundTripTicks: 90,
+  })
+})

@@ -48,8 +48,19 @@ export const sampleMessages: { readonly [Kind in MessageKind]: Message & { kind:
     rejectHintIndex: asIndex(9),
     rejectHintTerm: asTerm(5),
   },
-  heartbeat: { ...envelope, kind: 'heartbeat', commitIndex: asIndex(12), context: largest },
-  'heartbeat-response': { ...envelope, kind: 'heartbeat-response', context: 2 ** 33 + 1 },
+  heartbeat: {
+    ...envelope,
+    kind: 'heartbeat',
+    commitIndex: asIndex(12),
+    context: largest,
+    sentTicks: 2 ** 34 + 1,
+  },
+  'heartbeat-response': {
+    ...envelope,
+    kind: 'heartbeat-response',
+    context: 2 ** 33 + 1,
+    sentTicks: 2 ** 35 + 1,
+  },
   'install-snapshot': {
     ...envelope,
     kind: 'install-snapshot',

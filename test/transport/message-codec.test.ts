@@ -48,6 +48,34 @@ test('a heartbeat after which the leader falls silent says so on the wire', (t) 
   t.deepEqual(readMessage(body, route, rangeOf), { message, frames: null })
 })
 
+test('a high round trip is a flag of its own on the wire, beside quiescence and refusal', (t) => {
+  const mark = { highRoundTrip: true } as const
+  const marked = [
+    { message: { ...sampleMessages.heartbeat, ...mark }, flags: 8 },
+    { message: { ...sampleMessages.heartbeat, quiesce: true, ...mark } as const, flags: 4 + 8 },
+    { message: { ...sampleMessages['pre-vote-response'], ...mark }, flags: 1 + 8 },
+    { message: { ...sampleMessages['pre-vote-response'], rejected: false, ...mark }, flags: 8 },
+  ]
+
+  for (const { message, flags } of marked) {
+    const body = bodyOf({ message, frames: null })
+    t.is(body[1], flags)
+    t.deepEqual(readMessage(body, route, rangeOf), { message, frames: null })
+  }
+})
+
+test('only heartbeats and answers to pre-votes know of a high round trip', (t) => {
+  const others = Object.values(sampleMessages).filter(
+    ({ kind }) => kind !== 'heartbeat' && kind !== 'pre-vote-response',
+  )
+
+  for (const message of others) {
+    const body = bodyOf({ message, frames: null })
+    body[1]! |= 8
+    t.throws(() => readMessage(body, route, rangeOf), { code: 'ERR_PROTOCOL' }, message.kind)
+  }
+})
+
 test('an append carries the frames as they are and gives them back as a view', (t) => {
   const sent = appendOf(41, [Buffer.from('one'), Buffer.alloc(0), Buffer.alloc(100_000, 5)])
   const body = bodyOf(sent)
@@ -107,7 +135,8 @@ test('unknown types, unknown flags and other lengths are refused', (t) => {
   for (const broken of [
     changed(0, 0x1c),
     changed(1, 1),
-    body.subarray(0, 27),
+    changed(1, 16),
+    body.subarray(0, 28),
     Buffer.concat([body, Buffer.alloc(1)]),
   ]) {
     t.throws(() => readMessage(broken, route, rangeOf), { code: 'ERR_PROTOCOL' })

@@ -141,12 +141,16 @@ export const heartbeat = (given: Ends & { commitIndex?: number; context?: number
   ...ends(given),
   commitIndex: asIndex(given.commitIndex ?? 0),
   context: given.context ?? 0,
+  sentTicks: 0,
 })
 
-export const heartbeatResponse = (given: Ends & { context?: number }): HeartbeatResponse => ({
+export const heartbeatResponse = (
+  given: Ends & { context?: number; sentTicks?: number },
+): HeartbeatResponse => ({
   kind: 'heartbeat-response',
   ...ends(given),
   context: given.context ?? 0,
+  sentTicks: given.sentTicks ?? 0,
 })
 
 /** A snapshot that ends at (index, snapshotTerm); its voters are 1, 2 and 3 unless said otherwise. */
