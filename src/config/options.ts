@@ -276,7 +276,7 @@ export const optionTable = {
     256,
     1,
     65_536,
-    'Append messages that may be under way to one follower.',
+    'Append messages that may be under way to one follower; also batches of proposals that are not committed.',
   ),
   inflightBytesMax: bytes(
     'raft',

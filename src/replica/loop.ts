@@ -25,7 +25,7 @@ import { ProposalIntake } from './proposal-intake.js'
 import { ProposalQueue } from './proposals.js'
 import { ReadQueue } from './reads.js'
 import { ReadyExecutor } from './ready-executor.js'
-import { batchCountMax, deadlineTicks, diskRetryTicks } from './settings.js'
+import { batchCountMax, batchWindowLimits, deadlineTicks, diskRetryTicks } from './settings.js'
 import { asClustorError, copyWith } from './stop-errors.js'
 import { SkippedTicks, StallGuard } from './ticks.js'
 import { Transfers } from './transfers.js'
@@ -76,6 +76,8 @@ export class ReplicaLoop {
       queue: this.proposals,
       stage: this.#stage,
       log,
+      window: batchWindowLimits(settings),
+      nowMs: () => parts.ticks.nowMs(),
       drainReady: () => {
         this.#drainReady()
       },

@@ -7,10 +7,10 @@ import { decodeMembershipChange } from '../raft/membership-codec.js'
 import type { MembershipChange } from '../raft/membership.js'
 import type { MembershipProposeResult } from '../raft/ready.js'
 import type { ReplicaLog } from '../wal/replica-log.js'
+import { BatchWindow, type BatchWindowLimits } from './batch-window.js'
 import type { FrameStage } from './frame-stage.js'
 import { membershipRefusal } from './membership-entry.js'
 import type { ProposalBatch, ProposalQueue } from './proposals.js'
-import { batchesInFlightMax } from './settings.js'
 import { copyWith } from './stop-errors.js'
 
 export interface ProposalIntakeParts {
@@ -18,6 +18,8 @@ export interface ProposalIntakeParts {
   readonly queue: ProposalQueue
   readonly stage: FrameStage
   readonly log: ReplicaLog
+  readonly window: BatchWindowLimits
+  nowMs(): number
   /** Executes what the core has decided so far. */
   drainReady(): void
   notLeader(leader: ReplicaId): ClustorError
@@ -32,14 +34,16 @@ export class ProposalIntake {
   readonly #parts: ProposalIntakeParts
   /** Last index of each batch that is not committed. */
   readonly #batchEnds = new Fifo<LogIndex>()
+  readonly #window: BatchWindow
 
   constructor(parts: ProposalIntakeParts) {
     this.#parts = parts
+    this.#window = new BatchWindow(parts.window)
   }
 
   /** Whether something waits and may go on. */
   get mayPropose(): boolean {
-    return this.#parts.queue.waitingCount > 0 && this.#batchEnds.length < batchesInFlightMax
+    return this.#parts.queue.waitingCount > 0 && !this.#window.isFull
   }
 
   /** Makes one batch of everything that waits.
@@ -58,15 +62,18 @@ export class ProposalIntake {
       return
     }
     const { term, firstIndex, lastIndex } = result
-    stage.add(log.encode(term, firstIndex, batch.kind, batch.payloads))
+    const frames = log.encode(term, firstIndex, batch.kind, batch.payloads)
+    stage.add(frames)
     queue.accepted(term, firstIndex, this.#parts.lostUntilMs())
     this.#batchEnds.push(lastIndex)
+    this.#window.started(this.#parts.nowMs(), frames.bytes.byteLength)
   }
 
   /** Everything up to `index` is committed. */
   committed(index: LogIndex): void {
     for (let end = this.#batchEnds.peek(); end !== undefined && end <= index;) {
       this.#batchEnds.shift()
+      this.#window.committed(this.#parts.nowMs())
       end = this.#batchEnds.peek()
     }
   }
@@ -74,6 +81,7 @@ export class ProposalIntake {
   leadershipLost(): void {
     this.#parts.queue.leadershipLost(this.#parts.lostUntilMs())
     this.#batchEnds.clear()
+    this.#window.reset()
   }
 
   #offer({ kind, byteLengths, payloads: [payload] }: ProposalBatch): MembershipProposeResult {

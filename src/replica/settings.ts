@@ -2,6 +2,7 @@ import { envelopeBytesMax } from '../apply/command.js'
 import type { Options } from '../config/options.js'
 import { tickCounts } from '../config/tick-counts.js'
 import type { CoreOptions } from '../raft/ready.js'
+import type { BatchWindowLimits } from './batch-window.js'
 
 /** The options that a replica reads. All of them have a row in src/config/options.ts. */
 export type ReplicaSettings = Pick<
@@ -34,9 +35,6 @@ export type ReplicaSettings = Pick<
   | 'sessionResultsMax'
 >
 
-/** Proposal batches that may be uncommitted before further proposals wait and make larger batches. One would leave the
- *  disk idle between two batches, many make every batch small and pay the cost of a batch for few proposals. */
-export const batchesInFlightMax = 4
 /** Most proposals in one batch. */
 export const batchCountMax = 16_384
 /** Ticks between two looks at deadlines: a deadline is kept to within this. */
@@ -55,6 +53,13 @@ export function proposalLimitBytes(
 }
 
 type CoreTiming = Omit<CoreOptions, 'id' | 'voters' | 'random' | 'recovered'>
+
+/** How many batches of proposals may be uncommitted. So few bytes that the core refuses none for being too many. */
+export function batchWindowLimits(settings: ReplicaSettings): BatchWindowLimits {
+  const { inflightMessagesMax, inflightBytesMax, uncommittedBytesMax } = settings
+  const bytesMax = Math.min(inflightBytesMax, uncommittedBytesMax / 2)
+  return { batchesMax: inflightMessagesMax, bytesMax }
+}
 
 /** The core's options from those of the configuration; durations become ticks, rounded up. */
 export function coreOptions(settings: ReplicaSettings): CoreTiming {

@@ -252,7 +252,11 @@ interface Succession {
 
 /** The links of three replicas grow slow, up to `oneWayMs`; then nobody hears the leader any more. */
 function loseFarLeader(seed: number, oneWayMs: number, highRoundTripTicks: number): Succession {
-  const far = new TimedCluster(3, { oneWayUs: () => 100, writeUs: 0 }, { seed, highRoundTripTicks })
+  const far = new TimedCluster(
+    3,
+    { oneWayUs: () => 100, writeUs: () => 0 },
+    { seed, highRoundTripTicks },
+  )
   far.runUntil(() => far.leader !== undefined, { withinUs: 5_000_000 })
   for (let ms = 0; ms <= oneWayMs; ms += 5)
     far.setSpeed({ oneWayUs: () => ms * 1_000 }).run(100_000)

@@ -11,8 +11,8 @@ export const tickUs = 10_000
 export interface Speed {
   /** Microseconds that a message takes on a link; messages of a link arrive in order. Undefined: it does not arrive. */
   readonly oneWayUs: (message: Message) => number | undefined
-  /** Microseconds that a disk takes for a write; writes of a disk go one after the other. */
-  readonly writeUs: number
+  /** Microseconds that the disk of a replica takes for a write; writes of a disk go one after the other. */
+  readonly writeUs: (replica: number) => number
 }
 
 interface Event {
@@ -119,7 +119,10 @@ export class TimedCluster {
     const slot = replica.id - 1
     const scheduled = this.#scheduledWrites[slot] ?? 0
     for (let count = scheduled; count < replica.pendingWrites.length; count++) {
-      const doneUs = Math.max(this.#nowUs, this.#disksFreeUs[slot] ?? 0) + this.#speed.writeUs
+      // A commit index alone is not synced.
+      const mustSync = replica.pendingWrites[count]?.ready.mustSync === true
+      const writeUs = mustSync ? this.#speed.writeUs(replica.id) : 0
+      const doneUs = Math.max(this.#nowUs, this.#disksFreeUs[slot] ?? 0) + writeUs
       this.#disksFreeUs[slot] = doneUs
       this.at(doneUs, () => {
         this.#scheduledWrites[slot]! -= 1
