@@ -3,6 +3,7 @@
 #include <array>
 #include <cmath>
 #include <cstring>
+#include <iterator>
 #include <utility>
 #include <vector>
 
@@ -49,37 +50,22 @@ void SetCount(Napi::Object object, const char* name, uint64_t value) {
   object.Set(name, static_cast<double>(value));
 }
 
-// The smallest bound that a share of the samples does not exceed, microseconds.
-double PercentileUs(const HistogramSnapshot& histogram, double share) {
+// The smallest bound that a share of the samples does not exceed, nanoseconds; 0 without samples.
+uint64_t PercentileNs(const HistogramSnapshot& histogram, double share) {
+  if (histogram.count == 0) return 0;
   const double rank = share * static_cast<double>(histogram.count);
   uint64_t seen = 0;
   for (int bucket = 0; bucket < kHistogramBuckets; ++bucket) {
     seen += histogram.counts[static_cast<size_t>(bucket)];
-    if (seen > 0 && static_cast<double>(seen) >= rank) {
-      return static_cast<double>(HistogramBucketUpperNs(bucket)) / 1e3;
-    }
+    if (seen > 0 && static_cast<double>(seen) >= rank) return HistogramBucketUpperNs(bucket);
   }
   return 0;
 }
 
-Napi::Object FromHistogram(Napi::Env env, const HistogramSnapshot& histogram) {
-  Napi::Object object = Napi::Object::New(env);
-  SetCount(object, "count", histogram.count);
-  object.Set("totalUs", static_cast<double>(histogram.total_ns) / 1e3);
-  object.Set("maxUs", static_cast<double>(histogram.max_ns) / 1e3);
-  object.Set("p50Us", PercentileUs(histogram, 0.5));
-  object.Set("p99Us", PercentileUs(histogram, 0.99));
-  return object;
-}
-
-Napi::Object FromStages(Napi::Env env, const StageHistograms& stages) {
-  Napi::Object object = Napi::Object::New(env);
-  object.Set("queue", FromHistogram(env, stages.queue_wait));
-  object.Set("encode", FromHistogram(env, stages.encode));
-  object.Set("write", FromHistogram(env, stages.write));
-  object.Set("sync", FromHistogram(env, stages.sync));
-  object.Set("ledger", FromHistogram(env, stages.ledger));
-  return object;
+// Copies numbers to the front of `into`, which is left with the rest.
+void Take(std::span<const uint64_t> numbers, std::span<double>* into) {
+  for (size_t i = 0; i < numbers.size(); ++i) (*into)[i] = static_cast<double>(numbers[i]);
+  *into = into->subspan(numbers.size());
 }
 
 Napi::Object FromHardState(Napi::Env env, const HardState& state) {
@@ -144,10 +130,10 @@ std::optional<std::span<const uint32_t>> ToUint32s(const Napi::Value& value) {
                    bytes->size() / sizeof(uint32_t));
 }
 
-std::optional<std::span<const double>> ToDoubles(const Napi::Value& value) {
+std::optional<std::span<double>> ToDoubles(const Napi::Value& value) {
   const auto bytes = TypedArrayBytes(value, napi_float64_array, sizeof(double));
   if (!bytes) return std::nullopt;
-  return std::span(reinterpret_cast<const double*>(bytes->data()), bytes->size() / sizeof(double));
+  return std::span(reinterpret_cast<double*>(bytes->data()), bytes->size() / sizeof(double));
 }
 
 std::string TextProperty(Napi::Object object, const char* name, std::string fallback) {
@@ -280,33 +266,49 @@ Napi::Object FromAnchor(Napi::Env env, const LogAnchor& anchor) {
   return object;
 }
 
-Napi::Object FromStats(Napi::Env env, const LogStats& stats) {
+void FillStats(const LogStats& stats, std::span<double, kStatsNumbers> into) {
+  const uint64_t counters[] = {
+      stats.poisoned || stats.quarantined,
+      stats.durable_block,
+      stats.durable_checksum,
+      stats.first_index,
+      stats.durable_index,
+      stats.durable_term,
+      stats.queued_writes,
+      stats.queued_bytes,
+      stats.segments,
+      stats.segment_bytes,
+      stats.ledger_bytes,
+      stats.segment_syncs,
+      stats.ledger_syncs,
+      stats.bytes_written,
+      stats.frame_bytes_written,
+      stats.entries_written,
+      stats.blocks,
+      stats.rotations,
+      stats.late_spares,
+      stats.recycled_segments,
+      stats.ledger_switches,
+      stats.shortages,
+      stats.sync_in_flight_ns,
+  };
+  const StageHistograms& by_stage = stats.stages;
+  const HistogramSnapshot* const stages[] = {&by_stage.queue_wait, &by_stage.encode,
+                                             &by_stage.write, &by_stage.sync, &by_stage.ledger};
+  static_assert(std::size(counters) + 5 * std::size(stages) == kStatsNumbers);
+  std::span<double> rest = into;
+  Take(counters, &rest);
+  for (const HistogramSnapshot* stage : stages) {
+    const uint64_t numbers[] = {stage->count, stage->total_ns, stage->max_ns,
+                                PercentileNs(*stage, 0.5), PercentileNs(*stage, 0.99)};
+    Take(numbers, &rest);
+  }
+}
+
+Napi::Object FromFailures(Napi::Env env, const LogStats& stats) {
   Napi::Object object = Napi::Object::New(env);
-  const LogAnchor end = {stats.durable_block, stats.durable_checksum, stats.first_index};
-  object.Set("anchor", FromAnchor(env, end));
-  SetCount(object, "firstIndex", stats.first_index);
-  SetCount(object, "durableIndex", stats.durable_index);
-  SetCount(object, "durableTerm", stats.durable_term);
-  SetCount(object, "queuedWrites", stats.queued_writes);
-  SetCount(object, "queuedBytes", stats.queued_bytes);
-  SetCount(object, "segments", stats.segments);
-  SetCount(object, "segmentBytes", stats.segment_bytes);
-  SetCount(object, "ledgerBytes", stats.ledger_bytes);
-  SetCount(object, "segmentSyncs", stats.segment_syncs);
-  SetCount(object, "ledgerSyncs", stats.ledger_syncs);
-  SetCount(object, "bytesWritten", stats.bytes_written);
-  SetCount(object, "frameBytesWritten", stats.frame_bytes_written);
-  SetCount(object, "entriesWritten", stats.entries_written);
-  SetCount(object, "blocks", stats.blocks);
-  SetCount(object, "rotations", stats.rotations);
-  SetCount(object, "lateSpares", stats.late_spares);
-  SetCount(object, "recycledSegments", stats.recycled_segments);
-  SetCount(object, "ledgerSwitches", stats.ledger_switches);
-  SetCount(object, "shortages", stats.shortages);
-  object.Set("syncInFlightMs", static_cast<double>(stats.sync_in_flight_ns) / 1e6);
   object.Set("poison", stats.poisoned ? ToJsError(env, stats.poison) : env.Null());
   object.Set("quarantine", stats.quarantined ? ToJsError(env, stats.quarantine) : env.Null());
-  object.Set("stages", FromStages(env, stats.stages));
   return object;
 }
 

@@ -25,7 +25,7 @@ std::optional<std::span<std::byte>> ToBytes(const Napi::Value& value);
 // The elements of a Uint32Array, or nothing.
 std::optional<std::span<const uint32_t>> ToUint32s(const Napi::Value& value);
 // The elements of a Float64Array, or nothing.
-std::optional<std::span<const double>> ToDoubles(const Napi::Value& value);
+std::optional<std::span<double>> ToDoubles(const Napi::Value& value);
 
 // A property as text or number; the fallback when it is absent or something else.
 std::string TextProperty(Napi::Object object, const char* name, std::string fallback = "");
@@ -39,7 +39,13 @@ Napi::Object FromFrameRange(Napi::Env env, const FrameRange& range);
 Napi::Object FromProof(Napi::Env env, const EntryProof& proof);
 Napi::Object FromRecovery(Napi::Env env, const RecoveryReport& report);
 Napi::Object FromAnchor(Napi::Env env, const LogAnchor& anchor);
-Napi::Object FromStats(Napi::Env env, const LogStats& stats);
+// How many numbers FillStats writes: 23 counters, then 5 of each stage.
+inline constexpr size_t kStatsNumbers = 48;
+// Writes the numbers of the stats, whole ones, in the order in which src/native/log-stats.ts reads
+// them: an object with a property for each would cost ten times as much as the counting.
+void FillStats(const LogStats& stats, std::span<double, kStatsNumbers> into);
+// {poison, quarantine}: why the log takes no more writes; null while it does.
+Napi::Object FromFailures(Napi::Env env, const LogStats& stats);
 Napi::Object FromVerifyReport(Napi::Env env, const VerifyReport& report);
 Napi::Object FromDumpItem(Napi::Env env, const DumpItem& item);
 Napi::Value FromDoubles(Napi::Env env, std::span<const double> values);

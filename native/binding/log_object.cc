@@ -125,6 +125,7 @@ Napi::Function LogObject::Class(Napi::Env env, std::vector<PropertyDescriptor> m
                                     InstanceMethod<&LogObject::SetKeys>("setKeys"),
                                     InstanceMethod<&LogObject::NewScrub>("newScrub"),
                                     InstanceMethod<&LogObject::Stats>("stats"),
+                                    InstanceMethod<&LogObject::Failures>("failures"),
                                     InstanceMethod<&LogObject::Close>("close"),
                                 });
   return DefineClass(env, "NativeLog", methods);
@@ -337,7 +338,16 @@ Napi::Value LogObject::NewScrub(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value LogObject::Stats(const Napi::CallbackInfo& info) {
-  return FromStats(info.Env(), handle_->log().Stats());
+  const auto into = ToDoubles(info[0]);
+  if (!into || into->size() != kStatsNumbers) {
+    return Throw(info.Env(), ArgumentError("stats(numbers)"));
+  }
+  FillStats(handle_->log().Stats(), into->first<kStatsNumbers>());
+  return info.Env().Undefined();
+}
+
+Napi::Value LogObject::Failures(const Napi::CallbackInfo& info) {
+  return FromFailures(info.Env(), handle_->log().Stats());
 }
 
 Napi::Value LogObject::Close(const Napi::CallbackInfo& info) {

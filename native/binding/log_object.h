@@ -42,6 +42,7 @@ class LogObject final : public Napi::ObjectWrap<LogObject> {
   Napi::Value SetKeys(const Napi::CallbackInfo& info);
   Napi::Value NewScrub(const Napi::CallbackInfo& info);
   Napi::Value Stats(const Napi::CallbackInfo& info);
+  Napi::Value Failures(const Napi::CallbackInfo& info);
   Napi::Value Close(const Napi::CallbackInfo& info);
 
   // Submits and returns the sequence number to JavaScript; 0 when the log was closed.

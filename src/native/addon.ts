@@ -92,47 +92,11 @@ export interface NativeRecovery {
   readonly repairMs: number
 }
 
-/** One stage of the commit path (native/wal/stats.h). */
-export interface NativeHistogram {
-  readonly count: number
-  readonly totalUs: number
-  readonly maxUs: number
-  readonly p50Us: number
-  readonly p99Us: number
-}
-
-/** Counters of an open log (native/wal/stats.h). */
-export interface NativeStats {
-  /** The newest durable block. */
-  readonly anchor: NativeAnchor
-  readonly firstIndex: number
-  readonly durableIndex: number
-  /** 0 when there is no entry. */
-  readonly durableTerm: number
-  readonly queuedWrites: number
-  readonly queuedBytes: number
-  readonly segments: number
-  readonly segmentBytes: number
-  readonly ledgerBytes: number
-  readonly segmentSyncs: number
-  readonly ledgerSyncs: number
-  readonly bytesWritten: number
-  readonly frameBytesWritten: number
-  readonly entriesWritten: number
-  readonly blocks: number
-  readonly rotations: number
-  readonly lateSpares: number
-  readonly recycledSegments: number
-  readonly ledgerSwitches: number
-  readonly shortages: number
-  /** How long the disk step that commits wait for is under way. */
-  readonly syncInFlightMs: number
+/** Why a log takes no more writes; null while it does. */
+export interface NativeFailures {
   readonly poison: Error | null
-  /** The damage for which the log takes no more writes. */
+  /** Its damage. */
   readonly quarantine: Error | null
-  readonly stages: Readonly<
-    Record<'queue' | 'encode' | 'write' | 'sync' | 'ledger', NativeHistogram>
-  >
 }
 
 /** Called for each range of writes: those after the previous call, up to throughSequence. Must not throw. */
@@ -183,7 +147,9 @@ export interface NativeLog {
   prove(index: number): Promise<NativeProof>
   /** The root of a segment's Merkle tree, 32 bytes. */
   merkleRoot(segment: number): Promise<Uint8Array>
-  stats(): NativeStats
+  /** Writes the counters of the log into `numbers`; `readStats` (log-stats.ts) knows their order. */
+  stats(numbers: Float64Array): void
+  failures(): NativeFailures
   /** Commits what was submitted, delivers every completion, then resolves. Once only. */
   close(): Promise<void>
 }
@@ -337,7 +303,7 @@ export interface NativeAddon {
 }
 
 /** Must equal kInterfaceVersion of native/binding/addon.cc. */
-const interfaceVersion = 4
+const interfaceVersion = 5
 
 let loaded: NativeAddon | null = null
 

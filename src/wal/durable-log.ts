@@ -36,7 +36,7 @@ export class DurableLog {
   private constructor(driver: LogDriver, settings: LogSettings) {
     this.#driver = driver
     // A log that a replica wrote goes on in its last term.
-    const term = Math.max(onlyTerm, driver.native.stats().durableTerm)
+    const term = Math.max(onlyTerm, driver.stats().durableTerm)
     this.#appends = new AppendQueue(driver, settings, term)
   }
 
@@ -88,7 +88,7 @@ export class DurableLog {
   read(options: ReadOptions = {}): AsyncGenerator<LogEntry, void, undefined> {
     const { firstIndex, durableIndex } = this.#driver.closed
       ? { firstIndex: 1, durableIndex: 1 } // The walk itself refuses.
-      : this.#driver.native.stats()
+      : this.#driver.stats()
     const { from = firstIndex, to = durableIndex } = options
     checkIndex('from', from)
     checkIndex('to', to)
@@ -101,7 +101,7 @@ export class DurableLog {
     checkIndex('before', before)
     if (this.#driver.closed) throw closedError()
     // Entries are durable before their appends hear of it; `stats` counts them as well.
-    const { durableIndex } = this.#driver.native.stats()
+    const { durableIndex } = this.#driver.stats()
     if (before > durableIndex + 1) throw outOfRange(before, durableIndex)
     await this.#driver.ask((native) => native.truncatePrefix(before))
   }
@@ -190,7 +190,7 @@ export class DurableLog {
   #checkTruncation(from: number): void {
     if (this.#driver.closed) throw closedError()
     if (this.#driver.shortage !== null) throw this.#driver.shortage
-    const { firstIndex } = this.#driver.native.stats()
+    const { firstIndex } = this.#driver.stats()
     if (from < firstIndex) {
       throw new ClustorError(
         'ERR_INDEX_COMPACTED',

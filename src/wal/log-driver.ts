@@ -6,6 +6,7 @@ import type {
   NativeProgress,
   NativeRecovery,
 } from '../native/addon.js'
+import { readStats, type NativeStats } from '../native/log-stats.js'
 import { toClustorError } from '../native/native-error.js'
 import { guarded } from './guarded.js'
 import { withKeys, type KeyRing } from './key-ring.js'
@@ -165,6 +166,11 @@ export class LogDriver {
     await this.ask((native) => withKeys(ring, (keys) => native.setKeys(keys)))
   }
 
+  /** Counters of the addon. */
+  stats(): NativeStats {
+    return readStats(this.native)
+  }
+
   /** The last entry that is durable. */
   get durableIndex(): number {
     return this.#durableIndex
@@ -234,14 +240,14 @@ export class LogDriver {
     const next = this.native.newScrub()
     return {
       step: (bytesMax) => this.ask(() => next(bytesMax)),
-      totalBytes: () => this.native.stats().segmentBytes,
+      totalBytes: () => this.stats().segmentBytes,
       isDamage: () => this.#quarantine !== null || this.closed,
     }
   }
 
   /** The addon quarantines a log by itself when it finds damage; here it becomes known. */
   #lookForQuarantine(): void {
-    const { quarantine } = this.native.stats()
+    const { quarantine } = this.stats()
     if (quarantine === null || this.#quarantine !== null) return
     const error = toClustorError(quarantine)
     this.#quarantine = error

@@ -11,7 +11,7 @@ interface OwnCounts {
 
 /** A snapshot of a log from the addon's counters and our own. */
 export function readStatus(driver: LogDriver, own: OwnCounts): LogStatus {
-  const stats = driver.native.stats()
+  const stats = driver.stats()
   const { stalledMs, count: stalls } = driver.stalls
   return {
     firstIndex: asIndex(stats.firstIndex),
