@@ -3,7 +3,7 @@ import { noReplica } from '../base/ids.js'
 import type { LogIndex, ReplicaId, Term } from '../base/ids.js'
 import { isVoterOf } from '../raft/membership.js'
 import type { MembershipConfiguration } from '../raft/membership.js'
-import type { CoreStatus, ProgressStatus, Role } from '../raft/ready.js'
+import type { CoreStatus, ProgressStatus, Role, VoterSets } from '../raft/ready.js'
 import type { LogStatus } from '../wal/log-report.js'
 
 /** What a leader knows of one replica. */
@@ -88,7 +88,7 @@ export function buildStatus(parts: StatusParts): ReplicaStatus {
     durableIndex: log.durableIndex,
     firstIndex: log.firstIndex,
     lastIndex: log.lastIndex,
-    voters: [...new Set([...core.voters.incoming, ...core.voters.outgoing])],
+    voters: bothHalves(core.voters),
     configuration: core.configuration,
     quiesced: stopError === null && core.quiesced,
     leaseHeld: stopError === null && core.leaseHeld,
@@ -105,12 +105,25 @@ export function buildStatus(parts: StatusParts): ReplicaStatus {
   }
 }
 
-function peerProgress(
-  { id, roundTripTicks, ...progress }: ProgressStatus,
-  { nameOf, tickMs }: StatusParts,
-): PeerProgress {
-  const roundTripMs = roundTripTicks === null ? null : Math.round(roundTripTicks) * tickMs
-  return { replica: id, node: nameOf(id), roundTripMs, ...progress }
+const bothHalves = ({ incoming, outgoing }: VoterSets): readonly ReplicaId[] =>
+  outgoing.length === 0 ? incoming : [...new Set([...incoming, ...outgoing])]
+
+function peerProgress(peer: ProgressStatus, { nameOf, tickMs }: StatusParts): PeerProgress {
+  const { roundTripTicks } = peer
+  return {
+    replica: peer.id,
+    node: nameOf(peer.id),
+    roundTripMs: roundTripTicks === null ? null : Math.round(roundTripTicks) * tickMs,
+    state: peer.state,
+    matchIndex: peer.matchIndex,
+    nextIndex: peer.nextIndex,
+    inflightMessages: peer.inflightMessages,
+    inflightBytes: peer.inflightBytes,
+    pendingSnapshotIndex: peer.pendingSnapshotIndex,
+    learner: peer.learner,
+    paused: peer.paused,
+    recentActive: peer.recentActive,
+  }
 }
 
 function explain(parts: StatusParts): readonly string[] {
