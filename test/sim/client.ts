@@ -96,7 +96,7 @@ export class SimulatedClient {
       return
     }
     this.#attempt += 1
-    this.#attemptLife = `${node.id}/${node.life}`
+    this.#attemptLife = node.processName
     this.#waiting = true
     this.#startedStep = this.#parts.trace.step
     const attempt = this.#attempt
@@ -192,7 +192,7 @@ export class SimulatedClient {
   /** The node died with the answer, or does not answer: a session asks again, nobody else may. */
   #losePatience(): void {
     const node = this.#parts.cluster.node(this.#target)
-    const died = this.#attemptLife !== `${node.id}/${node.life}`
+    const died = this.#attemptLife !== node.processName
     if (!died && this.#parts.trace.step - this.#startedStep < patienceSteps) return
     const request = this.#request
     if (request === null) return
@@ -219,7 +219,7 @@ export class SimulatedClient {
 
   #hears(attempt: number): boolean {
     const node = this.#parts.cluster.node(this.#target)
-    return attempt === this.#attempt && this.#attemptLife === `${node.id}/${node.life}`
+    return attempt === this.#attempt && this.#attemptLife === node.processName
   }
 
   #end(request: Request, outcome: Operation['outcome'], result: Operation['result']): void {

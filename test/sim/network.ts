@@ -44,11 +44,14 @@ export class SimulatedNetwork {
   /** Takes what has arrived by now, without what the cuts swallowed. */
   takeDue(): readonly PeerMessage[] {
     const { step } = this.#trace
-    const due = this.#flights.filter(({ dueStep }) => dueStep <= step)
-    this.#flights = this.#flights.filter(({ dueStep }) => dueStep > step)
+    const due: PeerMessage[] = []
+    const later: Flight[] = []
+    for (const flight of this.#flights) {
+      if (flight.dueStep > step) later.push(flight)
+      else if (!this.#isCut(flight.message)) due.push(flight.message)
+    }
+    this.#flights = later
     return due
-      .map(({ message }) => message)
-      .filter(({ message: { from, to } }) => !this.#cut.has(`${from}>${to}`))
   }
 
   cut(from: number, to: number): void {
@@ -65,6 +68,10 @@ export class SimulatedNetwork {
     this.duplicatePercent = 0
     this.delayStepsMax = 0
     this.strayPermille = 0
+  }
+
+  #isCut({ message: { from, to } }: PeerMessage): boolean {
+    return this.#cut.size > 0 && this.#cut.has(`${from}>${to}`)
   }
 
   #queue(message: PeerMessage): void {

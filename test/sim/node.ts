@@ -27,6 +27,8 @@ export class SimulatedNode {
   disk: Disk
   /** How many processes there were. */
   life = 0
+  /** Of the process, or of none: another one in each life. */
+  processName: string
   replica: Replica<WatchedMachine> | null = null
   machine = new WatchedMachine(null)
   clock = new SimulatedClock()
@@ -46,6 +48,7 @@ export class SimulatedNode {
   constructor(parts: NodeParts) {
     this.#parts = parts
     this.id = parts.id
+    this.processName = `n${parts.id}/0`
     this.disk = parts.disk
   }
 
@@ -67,7 +70,7 @@ export class SimulatedNode {
   async start(): Promise<void> {
     const log = await this.disk.open()
     if (log === null) return
-    this.life += 1
+    this.#beginLife()
     const { life } = this
     const { id, voters, random, applyStepsMax } = this.#parts
     const rate = this.clock.rate
@@ -117,7 +120,7 @@ export class SimulatedNode {
     const dead = this.replica
     this.replica = null
     this.#status = null
-    this.life += 1
+    this.#beginLife()
     this.stalledSteps = 0
     this.sendsUntilCrash = 0
     this.#held = []
@@ -162,6 +165,11 @@ export class SimulatedNode {
     for (const ask of requests) ask()
     if (requests.length > 0) return
     for (const message of this.#held.splice(0)) this.#receive(message)
+  }
+
+  #beginLife(): void {
+    this.life += 1
+    this.processName = `n${this.id}/${this.life}`
   }
 
   #send(message: PeerMessage): void {

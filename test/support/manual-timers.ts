@@ -41,7 +41,10 @@ export class ManualTimers implements Timers {
   }
 
   #nextDue(endMs: number): ManualTimer | undefined {
-    const due = [...this.#waiting].filter((timer) => timer.dueMs <= endMs)
-    return due.sort((a, b) => a.dueMs - b.dueMs)[0]
+    let next: ManualTimer | undefined
+    for (const timer of this.#waiting) {
+      if (timer.dueMs <= endMs && timer.dueMs < (next?.dueMs ?? Infinity)) next = timer
+    }
+    return next
   }
 }

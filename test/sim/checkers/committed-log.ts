@@ -57,7 +57,7 @@ export class CommittedLog implements Checker {
     const { disk } = node
     // A full disk has refused writes: the log is behind what the node decided.
     if (status.pending.writes !== disk.queuedWrites) return
-    const name = `n${node.id}/${node.life}`
+    const name = node.processName
     const begin = (this.#checked.get(name) ?? 0) + 1
     if (status.commitIndex < begin) return
     for (let index = begin; index <= status.commitIndex; index++) {

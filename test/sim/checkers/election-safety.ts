@@ -6,14 +6,15 @@ import type { Checker } from './checker.js'
  *  vote on its disk: it counted. */
 export class ElectionSafety implements Checker {
   readonly #leaders = new Map<number, number>()
-  readonly #votes = new Map<string, number>()
+  /** By node and term. */
+  readonly #votes = new Map<number, Map<number, number>>()
 
   check(cluster: Cluster): void {
     this.#checkSent(cluster)
     const { nodes } = cluster
     for (const node of nodes) {
       const { term: votedTerm, vote } = node.disk.durableHardState
-      if (vote !== 0) this.#checkVote(`n${node.id} term ${votedTerm}`, vote)
+      if (vote !== 0) this.#checkVote(node.id, votedTerm, vote)
       const status = node.status()
       if (status?.role !== 'leader') continue
       const { term } = status
@@ -37,9 +38,11 @@ export class ElectionSafety implements Checker {
     }
   }
 
-  #checkVote(name: string, vote: number): void {
-    const known = this.#votes.get(name) ?? vote
-    expect(known === vote, 'one vote a term', { name, known, vote })
-    this.#votes.set(name, vote)
+  #checkVote(node: number, term: number, vote: number): void {
+    const votes = this.#votes.get(node) ?? new Map<number, number>()
+    this.#votes.set(node, votes)
+    const known = votes.get(term) ?? vote
+    expect(known === vote, 'one vote a term', { node, term, known, vote })
+    votes.set(term, vote)
   }
 }

@@ -13,8 +13,7 @@ export class ExactlyOnce implements Checker {
   readonly #seen = new Map<string, Seen>()
 
   check({ nodes }: Cluster): void {
-    for (const { id, life, machine } of nodes) {
-      const name = `n${id}/${life}`
+    for (const { id, processName: name, machine } of nodes) {
       const seen = this.#seen.get(name) ?? { count: 0, values: new Set() }
       this.#seen.set(name, seen)
       for (; seen.count < machine.applied.length; seen.count++) {

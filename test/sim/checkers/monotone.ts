@@ -22,7 +22,7 @@ export class Monotone implements Checker {
       this.#durableTerms.set(node.disk, durableTerm)
       const status = node.status()
       if (status === null || status.role === 'stopped') continue
-      this.#checkLife(`n${node.id}/${node.life}`, status)
+      this.#checkLife(node.processName, status)
     }
   }
 

@@ -8,8 +8,7 @@ export class StateMachineSafety implements Checker {
   readonly #seen = new Map<string, number>()
 
   check({ nodes }: Cluster): void {
-    for (const { id, life, machine } of nodes) {
-      const name = `n${id}/${life}`
+    for (const { id, processName: name, machine } of nodes) {
       for (let at = this.#seen.get(name) ?? 0; at < machine.applied.length; at++) {
         const { index, digest } = machine.applied[at] as (typeof machine.applied)[number]
         const known = this.#digests.get(index) ?? digest
