@@ -33,6 +33,16 @@ void CopySector(const PagedBytes& from, uint64_t sector, PagedBytes* to) {
   to->CopyRange(from, sector * kSector, kSector);
 }
 
+// Runs of them at once: whole pages are shared, not copied.
+void CopySectors(const PagedBytes& from, const std::set<uint64_t>& sectors, PagedBytes* to) {
+  for (auto next = sectors.begin(); next != sectors.end();) {
+    const uint64_t first = *next;
+    uint64_t count = 0;
+    for (; next != sectors.end() && *next == first + count; ++next) ++count;
+    to->CopyRange(from, first * kSector, count * kSector);
+  }
+}
+
 // What is left of one unsynced sector: new, old, zero or garbage.
 void TearSector(const Inode& inode, uint64_t sector, std::mt19937_64* random, PagedBytes* bytes) {
   const uint64_t fate = (*random)() % 8;
@@ -81,11 +91,10 @@ class FaultFile final : public File {
     if (bytes.empty()) return met;
     RETURN_IF_ERROR(env_->Grow(inode_.get(), offset + bytes.size(), "pwrite", path_));
     env_->bytes_written_ += bytes.size();
-    const auto is_zero = [](std::byte byte) { return byte == std::byte{0}; };
-    if (std::all_of(bytes.begin(), bytes.end(), is_zero)) env_->zero_bytes_written_ += bytes.size();
+    if (IsZeros(bytes)) env_->zero_bytes_written_ += bytes.size();
     inode_->seen.Write(offset, bytes);
     for (uint64_t s = offset / kSector; s <= (offset + bytes.size() - 1) / kSector; ++s) {
-      inode_->dirty.insert(s);
+      inode_->dirty.insert(inode_->dirty.end(), s);
     }
     return met;
   }
@@ -101,9 +110,7 @@ class FaultFile final : public File {
     // After a failure the pages are clean but the disk never got them.
     if (met.ok()) {
       inode_->durable.Resize(inode_->seen.bytes());
-      for (const uint64_t sector : inode_->dirty) {
-        CopySector(inode_->seen, sector, &inode_->durable);
-      }
+      CopySectors(inode_->seen, inode_->dirty, &inode_->durable);
     }
     inode_->dirty.clear();
     return met;

@@ -22,6 +22,11 @@ void ForPages(uint64_t offset, uint64_t bytes, Piece piece) {
 
 }  // namespace
 
+bool IsZeros(std::span<const std::byte> bytes) {
+  return bytes.empty() || (bytes.front() == std::byte{0} &&
+                           std::memcmp(bytes.data(), bytes.data() + 1, bytes.size() - 1) == 0);
+}
+
 PagedBytes::PagedBytes(std::span<const std::byte> bytes) { Write(0, bytes); }
 
 void PagedBytes::Resize(uint64_t bytes) {
@@ -59,7 +64,9 @@ size_t PagedBytes::Read(uint64_t offset, std::span<std::byte> into) const {
 void PagedBytes::Write(uint64_t offset, std::span<const std::byte> bytes) {
   if (offset + bytes.size() > bytes_) Resize(offset + bytes.size());
   ForPages(offset, bytes.size(), [&](size_t page, size_t at, size_t count, size_t done) {
-    std::memcpy(Own(page)->data() + at, bytes.data() + done, count);
+    const std::span<const std::byte> piece = bytes.subspan(done, count);
+    if (pages_[page] == nullptr && IsZeros(piece)) return;
+    std::memcpy(Own(page)->data() + at, piece.data(), count);
   });
 }
 
@@ -71,7 +78,7 @@ void PagedBytes::CopyRange(const PagedBytes& from, uint64_t offset, uint64_t byt
              const bool there = page < from.pages_.size() && from.pages_[page] != nullptr;
              if (whole) {
                pages_[page] = there ? from.pages_[page] : nullptr;
-             } else {
+             } else if (there || pages_[page] != nullptr) {
                std::memcpy(Own(page)->data() + at, from.At(page).data() + at, count);
              }
            });

@@ -14,6 +14,9 @@ namespace clustor::test {
 
 inline constexpr uint64_t kPageBytes = 4096;
 
+// Whether there is nothing but zeros.
+bool IsZeros(std::span<const std::byte> bytes);
+
 class PagedBytes {
  public:
   PagedBytes() = default;
