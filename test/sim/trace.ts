@@ -12,6 +12,8 @@ export class Trace {
   #page = ''
   #eventOfStep = 0
   #step = 0
+  /** How the lines of this step begin. */
+  #prefix = '0 '
 
   /** @param keepsLines whether the lines are wanted, not only their hash. */
   constructor(keepsLines: boolean) {
@@ -24,6 +26,7 @@ export class Trace {
 
   nextStep(): void {
     this.#step += 1
+    this.#prefix = `${this.#step} `
     this.#eventOfStep = 0
   }
 
@@ -34,7 +37,7 @@ export class Trace {
   }
 
   add(event: string): void {
-    const line = `${this.#step} ${event}\n`
+    const line = `${this.#prefix}${event}\n`
     this.#page += line
     this.#lines?.push(line)
     if (this.#page.length >= pageLength) this.#hashPage()

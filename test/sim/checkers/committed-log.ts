@@ -1,3 +1,4 @@
+import type { VoterSets } from '../../../src/raft/ready.js'
 import type { FrameBatch } from '../../../src/wal/replica-log.js'
 import type { Cluster } from '../cluster.js'
 import { Configurations, isQuorum } from '../configurations.js'
@@ -45,7 +46,8 @@ export class CommittedLog implements Checker {
   checkUpTo(index: number, cluster: Cluster): void {
     for (let at = this.lastIndex + 1; at <= index; at++) {
       const copies = cluster.nodes.flatMap(({ disk }) => disk.durableEntry(at) ?? [])
-      const entry = copies.find((copy) => this.#isHeld(copy, at, cluster))
+      const configurations = this.configurations.before(at)
+      const entry = copies.find((copy) => isHeld(copy, configurations, cluster))
       expect(entry !== undefined, 'no acknowledgement before durable', { index: at })
       this.#note(at, entry, termOf(entry))
     }
@@ -76,7 +78,7 @@ export class CommittedLog implements Checker {
   ): void {
     const known = this.#entries[index]
     if (known === undefined) {
-      const durable = this.#isHeld(entry, index, cluster)
+      const durable = isHeld(entry, this.configurations.before(index), cluster)
       expect(durable, 'committed implies durable', { node: node.id, index })
       this.#note(index, entry, term)
     } else {
@@ -91,23 +93,26 @@ export class CommittedLog implements Checker {
   }
 
   #checkQuorums(cluster: Cluster): void {
-    const end = this.#entries.length
+    const configurations = this.configurations.before(this.#entries.length)
     for (const [index, known] of this.#entries.entries()) {
       if (known === undefined) continue
-      expect(this.#isHeld(known.entry, end, cluster), 'committed is immutable', { index })
+      expect(isHeld(known.entry, configurations, cluster), 'committed is immutable', { index })
     }
   }
+}
 
-  /** Whether a quorum of the configuration at `end` has an entry, which is there or before it. */
-  #isHeld(entry: FrameBatch, end: number, { nodes }: Cluster): boolean {
-    const index = entry.range.firstIndex
-    const holders = nodes.filter(({ disk }) => {
-      const copy = disk.durableEntry(index)
-      return copy !== undefined && isSame(entry, copy)
-    })
-    const ids = new Set<number>(holders.map(({ id }) => id))
-    return this.configurations.before(end).some((configuration) => isQuorum(configuration, ids))
+/** Whether a quorum of one of the configurations has an entry. */
+function isHeld(
+  entry: FrameBatch,
+  configurations: readonly VoterSets[],
+  { nodes }: Cluster,
+): boolean {
+  const ids = new Set<number>()
+  for (const { id, disk } of nodes) {
+    const copy = disk.durableEntry(entry.range.firstIndex)
+    if (copy !== undefined && isSame(entry, copy)) ids.add(id)
   }
+  return configurations.some((configuration) => isQuorum(configuration, ids))
 }
 
 export const termOf = ({ range }: FrameBatch): number => range.runs[0]?.term ?? 0
