@@ -20,6 +20,7 @@ export function changeMembership(
 ): MembershipChangeResult {
   if (isLeaveJoint(change)) return leaveJoint(configuration)
   const { transition, changes } = change
+  if (transition === 'forced') return changed(forcedDraft(changes), { autoLeave: false })
   if (transition === 'auto' && changes.length === 1) return changeSimply(configuration, changes)
   return enterJoint(configuration, changes, { autoLeave: transition !== 'joint-explicit' })
 }
@@ -76,6 +77,13 @@ const draftOf = (configuration: MembershipConfiguration): Draft => ({
   outgoing: new Set(configuration.outgoing),
   learners: new Set(configuration.learners),
   learnersNext: new Set(configuration.learnersNext),
+})
+
+const forcedDraft = (changes: readonly ReplicaChange[]): Draft => ({
+  incoming: new Set(changes.map(({ id }) => id)),
+  outgoing: new Set(),
+  learners: new Set(),
+  learnersNext: new Set(),
 })
 
 function makeChange(draft: Draft, { kind, id }: ReplicaChange): void {

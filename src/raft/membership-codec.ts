@@ -2,12 +2,20 @@
  *  Layouts: docs/raft.md, Membership. */
 import { ClustorError } from '../base/errors.js'
 import { asReplica, type ReplicaId } from '../base/ids.js'
-import { ascending, type MembershipChange, type MembershipConfiguration } from './membership.js'
+import {
+  ascending,
+  type MembershipChange,
+  type MembershipConfiguration,
+  type ReplicaChange,
+} from './membership.js'
 
 const version = 1
+/** That of a forced configuration, whose context is an epoch: software that does not know it must stop. */
+const forcedVersion = 2
+const epochBytes = 8
 const headBytes = 4
 const changeBytes = 9
-const transitions = ['auto', 'joint-implicit', 'joint-explicit'] as const
+const transitions = ['auto', 'joint-implicit', 'joint-explicit', 'forced'] as const
 const changeKinds = ['add-voter', 'add-learner', 'remove', 'update'] as const
 
 /** Most changes in one entry, and most replicas in one list of a configuration. */
@@ -21,7 +29,7 @@ export function encodeMembershipChange(change: MembershipChange): Uint8Array {
   assertCount(changes.length)
   const bytes = new Uint8Array(headBytes + changes.length * changeBytes + context.length)
   const view = viewOf(bytes)
-  view.setUint8(0, version)
+  view.setUint8(0, transition === 'forced' ? forcedVersion : version)
   view.setUint8(1, transitions.indexOf(transition))
   view.setUint16(2, changes.length, true)
   for (const [at, { kind, id }] of changes.entries()) {
@@ -37,7 +45,7 @@ export function encodeMembershipChange(change: MembershipChange): Uint8Array {
 export function decodeMembershipChange(payload: Uint8Array): MembershipChange {
   if (payload.length === 0) return { transition: 'auto', changes: [] }
   const view = viewOf(payload)
-  if (payload[0] !== version) {
+  if (payload[0] !== version && payload[0] !== forcedVersion) {
     throw new ClustorError('ERR_FORMAT_NEWER', `a membership change of version ${payload[0] ?? 0}`)
   }
   const transition = transitions[payload[1] ?? 0xff]
@@ -45,6 +53,7 @@ export function decodeMembershipChange(payload: Uint8Array): MembershipChange {
   const end = headBytes + count * changeBytes
   if (transition === undefined || payload.length < end) throw malformed('change')
   const changes = Array.from({ length: count }, (_, at) => readChange(view, at))
+  if (transition === 'forced' || payload[0] === forcedVersion) assertForced(payload, changes)
   if (payload.length === end) return { transition, changes }
   return { transition, changes, context: payload.slice(end) }
 }
@@ -97,7 +106,18 @@ const listsOf = (configuration: MembershipConfiguration): readonly ReplicaId[][]
   ascending(configuration.learnersNext),
 ]
 
-function readChange(view: DataView, at: number) {
+/** Voters and an epoch of at most 2^53 - 1, nothing else. */
+function assertForced(payload: Uint8Array, changes: readonly ReplicaChange[]): void {
+  const epochOffset = headBytes + changes.length * changeBytes
+  const isWhole = payload[0] === forcedVersion && payload.length === epochOffset + epochBytes
+  const areVoters =
+    changes.length > 0 && changes.every(({ kind, id }) => kind === 'add-voter' && id > 0)
+  if (transitions[payload[1] ?? 0] !== 'forced' || !isWhole || !areVoters) throw malformed('change')
+  const epoch = viewOf(payload).getBigUint64(epochOffset, true)
+  if (epoch > BigInt(Number.MAX_SAFE_INTEGER)) throw malformed('change')
+}
+
+function readChange(view: DataView, at: number): ReplicaChange {
   const offset = headBytes + at * changeBytes
   const kind = changeKinds[view.getUint8(offset)]
   if (kind === undefined) throw malformed('change')

@@ -95,6 +95,7 @@ export const hasUnappliedChange = ({
 
 function whyNotChanged(state: CoreState, change: MembershipChange): string | undefined {
   const { pendingMembershipIndex, applying, log, commitIndex, term, tracker, limits } = state
+  if (change.transition === 'forced') return 'a configuration is forced offline, never proposed'
   if (limits.membershipGuard === 'none') return undefined
   if (hasChangeUnderWay(state)) {
     return `possible unapplied conf change at index ${pendingMembershipIndex} (applied to ${applying.appliedIndex})`

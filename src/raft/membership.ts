@@ -22,8 +22,9 @@ export interface ReplicaChange {
 }
 
 /** Which road a change takes. auto: a single one directly, several through a joint configuration that is left by
- *  itself. joint-implicit: joint, left by itself. joint-explicit: joint, until a leave-joint change is proposed. */
-export type MembershipTransition = 'auto' | 'joint-implicit' | 'joint-explicit'
+ *  itself. joint-implicit: joint, left by itself. joint-explicit: joint, until a leave-joint change is proposed. forced: the
+ *  added voters are the whole configuration, whatever was before; never proposed, see forced-configuration.ts. */
+export type MembershipTransition = 'auto' | 'joint-implicit' | 'joint-explicit' | 'forced'
 
 /** A change of membership, the content of an entry of kind membership. Without changes, and with transition auto, it
  *  leaves a joint configuration. */

@@ -9,6 +9,7 @@ import type { MembershipChange, MembershipConfiguration } from '../raft/membersh
  *  bytes that none can read would stop them all. */
 export function membershipPayload(change: MembershipChange): Uint8Array {
   try {
+    if (change.transition === 'forced') throw new TypeError('a configuration is forced offline')
     const bytes = encodeMembershipChange(change)
     decodeMembershipChange(bytes)
     return bytes

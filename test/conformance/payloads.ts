@@ -78,6 +78,8 @@ const transitionNames: Readonly<Record<MembershipTransition, string>> = {
   auto: 'ConfChangeTransitionAuto',
   'joint-implicit': 'ConfChangeTransitionJointImplicit',
   'joint-explicit': 'ConfChangeTransitionJointExplicit',
+  // No script has it: etcd-io/raft knows no such change.
+  forced: '',
 }
 
 const changeNames: Readonly<Record<ReplicaChange['kind'], string>> = {

@@ -1,6 +1,7 @@
 import test from 'ava'
 import { asReplica } from '../../src/base/ids.js'
 import { SeededRandom, integerBetween } from '../../src/base/random.js'
+import { epochOf, forcedChange } from '../../src/raft/forced-configuration.js'
 import { changeMembership } from '../../src/raft/membership-change.js'
 import {
   configurationBytes,
@@ -73,6 +74,36 @@ test('a change survives its bytes, with what the embedder adds', (t) => {
   }
 })
 
+test('M15: a forced configuration takes the place of any other, a joint one too', (t) => {
+  const change = forcedChange(asReplica(4), 2)
+
+  for (const given of [votersOnly(1, 2, 3), joint, votersOnly()]) {
+    const result = changeMembership(given, change)
+    t.deepEqual(result, { kind: 'changed', configuration: votersOnly(4) })
+  }
+})
+
+test('M15: the bytes of a forced configuration hold its epoch, and are of a version of their own', (t) => {
+  const change = forcedChange(asReplica(3), 258)
+  const bytes = encodeMembershipChange(change)
+
+  t.deepEqual([...bytes], [2, 3, 1, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0, 2, 1, 0, 0, 0, 0, 0, 0])
+  t.deepEqual(decodeMembershipChange(bytes), change)
+  t.is(epochOf(change), 258)
+  t.is(epochOf(changeOf('v1')), null)
+  const broken = [
+    bytes.with(0, 1),
+    bytes.with(1, 0),
+    bytes.with(4, 1),
+    bytes.with(20, 0xff),
+    bytes.subarray(0, 20),
+    Uint8Array.of(2, 3, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0),
+  ]
+  for (const each of broken) {
+    t.throws(() => decodeMembershipChange(each), { code: 'ERR_PROTOCOL' })
+  }
+})
+
 test('the bytes of a change are those of docs/raft.md', (t) => {
   const bytes = encodeMembershipChange(changeOf('l258', 'joint-explicit'))
 
@@ -96,7 +127,7 @@ test('a configuration survives its bytes', (t) => {
 
 test('bytes that are no change or configuration are refused with a code', (t) => {
   const change = encodeMembershipChange(changeOf('v1 v2'))
-  t.throws(() => decodeMembershipChange(Uint8Array.of(2, 0, 0, 0)), { code: 'ERR_FORMAT_NEWER' })
+  t.throws(() => decodeMembershipChange(Uint8Array.of(3, 0, 0, 0)), { code: 'ERR_FORMAT_NEWER' })
   for (const broken of [change.subarray(0, 3), change.subarray(0, 12), Uint8Array.of(1, 9, 0, 0)]) {
     t.throws(() => decodeMembershipChange(broken), { code: 'ERR_PROTOCOL' })
   }

@@ -372,6 +372,32 @@ test('a restarted replica takes up the configuration by applying its log again',
   t.deepEqual(membersOf(three.replica(2)), simple([1, 2, 3]))
 })
 
+test('M15: a leader proposes no forced configuration', (t) => {
+  const three = led(3, 3)
+
+  t.like(three.replica(1).proposeChange('v1', 'forced'), {
+    reason: 'refused',
+    refusal: 'a configuration is forced offline, never proposed',
+  })
+})
+
+test('M15: a replica that finds itself the only voter at the end of its committed log leads alone', (t) => {
+  const three = led(3, 3)
+  const survivor = three.replica(2)
+  survivor.force(7)
+
+  survivor.settle()
+  survivor.tick(40)
+  survivor.settle()
+
+  t.is(survivor.role, 'leader')
+  t.deepEqual(membersOf(survivor), simple([2]))
+  t.is(survivor.propose(40).kind, 'accepted')
+  survivor.settle()
+  const { commitIndex, lastIndex } = survivor.core.status()
+  t.is(commitIndex, lastIndex)
+})
+
 /** Replica 3 of three was removed, and lost its disk. */
 function removedAndWiped(): Cluster {
   const three = led(3, 3)

@@ -2,6 +2,7 @@ import test from 'ava'
 
 import type { ClustorError } from '../../src/base/errors.js'
 import { asReplica } from '../../src/base/ids.js'
+import { forcedChange } from '../../src/raft/forced-configuration.js'
 import type { MembershipChange } from '../../src/raft/membership.js'
 import { answered } from './attempts.js'
 import { SimulatedCluster, settle } from './simulated-cluster.js'
@@ -235,6 +236,7 @@ test('what is no change never reaches the log: no replica could read it', async 
     { transition: 'sideways', changes: [{ kind: 'remove', id: 2 }] },
     { transition: 'auto', changes: [{ kind: 'promote', id: 2 }] },
     { transition: 'auto', changes: [{ kind: 'remove', id: 0.5 }] },
+    forcedChange(asReplica(1), 2),
   ] as unknown as readonly MembershipChange[]
 
   for (const change of wrong) {

@@ -2,6 +2,7 @@ import { asIndex, asReplica, asTerm, type ReplicaId } from '../../../src/base/id
 import { SeededRandom } from '../../../src/base/random.js'
 import { Core } from '../../../src/raft/core.js'
 import { entryKinds } from '../../../src/raft/entry-range.js'
+import { forcedChange } from '../../../src/raft/forced-configuration.js'
 import type { MembershipTransition } from '../../../src/raft/membership.js'
 import type { Message } from '../../../src/raft/messages.js'
 import type { CoreOptions, Ready, ReadState } from '../../../src/raft/ready.js'
@@ -138,6 +139,17 @@ export class TestReplica {
     this.readStates = []
     this.droppedReads = []
     this.core = this.#boot()
+  }
+
+  /** Starts again with a log at whose end it was made the only voter. */
+  force(epoch: number): void {
+    const { disk, id } = this
+    const term = asTerm(disk.hardState.term + 1)
+    disk.entries.push({ term, kind: entryKinds.membership, bytes: 50 })
+    const commitIndex = asIndex(disk.lastIndex)
+    disk.hardState = { term, vote: id, commitIndex }
+    this.#contents.putChange(term, commitIndex, forcedChange(id, epoch))
+    this.crash()
   }
 
   /** Loses its disk, too. */
