@@ -84,10 +84,18 @@ export const errorCodes = {
   // Network
   ERR_CLUSTER_MISMATCH: row(false, 'the peer belongs to another cluster'),
   ERR_CONNECTION_LOST: row(true, 'the connection ended before the answer'),
+  ERR_EPOCH_MISMATCH: row(
+    false,
+    'the replicas belong to different epochs of the partition: one side was recovered by force',
+  ),
   ERR_FRAME_TOO_LARGE: row(false, 'a frame exceeds the body limit'),
   ERR_PARTITION_UNKNOWN: row(true, 'the node does not hold the partition'),
   ERR_PROTOCOL: row(false, 'the peer broke the protocol'),
   ERR_REPLICA_MISMATCH: row(false, 'the peer is not the replica it is configured to be'),
+  ERR_REPLICA_REPLACED: row(
+    false,
+    'the replica has another log than the one that its peers know under its id',
+  ),
   ERR_UNAVAILABLE: row(true, 'no endpoint could be reached'),
   ERR_VERSION_MISMATCH: row(false, 'the peer speaks another protocol version'),
 } as const satisfies Record<string, CodeRow>

@@ -123,7 +123,7 @@ function required<Value>(
 function alone(name: string, addresses: Partial<MemberInput>): Member {
   const { listen, clientListen } = addresses
   if (listen !== undefined && clientListen !== undefined) {
-    return { name, listen, clientListen, replica: 1 }
+    return { name, listen, clientListen, replica: 1, joins: false }
   }
   throw new ClustorError(
     'ERR_INVALID_ARGUMENT',

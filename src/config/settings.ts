@@ -16,6 +16,8 @@ export interface Member {
   readonly clientListen: string
   /** Numeric id on disk and wire: given, or 1 + the position of the name in the sorted names. */
   readonly replica: number
+  /** Whether the cluster began without it. */
+  readonly joins: boolean
 }
 
 /** A name of a cluster, node or partition: it becomes a directory and travels in handshakes. */
@@ -58,6 +60,9 @@ export function readMembers(setting: string, value: unknown, source: string): Me
     readMember(readName(`${setting} name`, name, source), table[name], position + 1, source),
   )
   checkDistinct(members, source)
+  if (members.every(({ joins }) => joins)) {
+    throw refusal(setting, value, source, 'a table with a member that does not join')
+  }
   return members
 }
 
@@ -69,19 +74,23 @@ function readMember(name: string, value: unknown, position: number, source: stri
   for (const key of Object.keys(value)) {
     if (!memberKeys.includes(key)) throw unknownKey(`${setting}.${key}`, key, source)
   }
-  const { listen, clientListen, replica = position } = value
+  const { listen, clientListen, replica = position, joins = false } = value
   if (typeof replica !== 'number' || !Number.isSafeInteger(replica) || replica < 1) {
     throw refusal(`${setting}.replica`, replica, source, 'a whole number of at least 1')
+  }
+  if (typeof joins !== 'boolean') {
+    throw refusal(`${setting}.joins`, joins, source, 'true or false')
   }
   return {
     name,
     listen: readAddress(`${setting}.listen`, listen, source),
     clientListen: readAddress(`${setting}.clientListen`, clientListen, source),
     replica,
+    joins,
   }
 }
 
-const memberKeys = ['listen', 'clientListen', 'replica']
+const memberKeys = ['listen', 'clientListen', 'replica', 'joins']
 
 function membersFromText(setting: string, value: unknown, source: string): Record<string, unknown> {
   const texts: unknown = typeof value === 'string' ? value.split(',') : value

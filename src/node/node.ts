@@ -30,6 +30,7 @@ import type { ReplicaLog } from '../wal/replica-log.js'
 import { ReplicaService, plainStatus } from './client-service.js'
 import { prepareDataDirectory } from './data-directory.js'
 import { Partition } from './partition.js'
+import { PeerRegister } from './peer-register.js'
 import type { PartitionStatus } from './partition.js'
 
 /** A member of the cluster: where the other nodes and where clients reach it, `host:port`. */
@@ -38,6 +39,9 @@ export interface MemberAddresses {
   readonly clientListen: string
   /** Numeric id on disk and wire; by default 1 + the position of the name in the sorted names. Never changes. */
   readonly replica?: number
+  /** Whether it joined, or is to join, a cluster that had begun without it: it is no voter before a change of membership makes
+   *  it one. The same for ever, and in every node's table. False by default. */
+  readonly joins?: boolean
 }
 
 /** How to open a node. Besides these, every option of docs/configuration.md, under its name. */
@@ -222,12 +226,16 @@ export class Node {
     })
   }
 
+  #directoryOf(name: string): string {
+    return path.join(this.#config.dataDir, name)
+  }
+
   #openLog(name: string): Promise<ReplicaLog> {
-    const { options, dataDir, cluster } = this.#config
+    const { options, cluster } = this.#config
     return openReplicaLog({
       ...logOptions(options),
       keys: this.#keys,
-      directory: path.join(dataDir, name),
+      directory: this.#directoryOf(name),
       identity: { cluster, partition: name, replica: this.#self },
     })
   }
@@ -238,8 +246,9 @@ export class Node {
   ): Promise<Partition<Machine>> {
     const log = await this.#openLog(name)
     try {
+      const register = await this.#openRegister(name, log)
       this.#assertOpen()
-      const replica = this.#createReplica(name, log, createMachine())
+      const replica = this.#createReplica(name, log, register, createMachine())
       const partition = new Partition(name, replica)
       this.#remember(name, partition, replica)
       return partition
@@ -264,15 +273,27 @@ export class Node {
     })
   }
 
+  #founders(): ReplicaId[] {
+    const { members } = this.#config
+    return members.filter(({ joins }) => !joins).map(({ replica }) => asReplica(replica))
+  }
+
+  #openRegister(name: string, log: ReplicaLog): Promise<PeerRegister> {
+    const isFounder = this.#founders().includes(this.#self)
+    const directory = this.#directoryOf(name)
+    return PeerRegister.open({ partition: name, replica: this.#self, directory, log, isFounder })
+  }
+
   #createReplica<Machine extends StateMachine>(
     name: string,
     log: ReplicaLog,
+    register: PeerRegister,
     machine: Machine,
   ): Replica<Machine> {
-    const { members, options } = this.#config
+    const { options } = this.#config
     return new Replica({
       id: this.#self,
-      voters: members.map(({ replica }) => asReplica(replica)),
+      voters: this.#founders(),
       log,
       machine,
       random: new SeededRandom(randomBytes(4).readUInt32LE()),
@@ -283,8 +304,12 @@ export class Node {
           { name, id: `${this.#config.cluster}/${name}` },
           receive,
           unreachable,
+          register,
         ),
       addressOf: (replica) => this.#addresses.get(replica) ?? null,
+      membershipApplied: (configuration, index) => {
+        register.noteMembership(configuration, index)
+      },
       onStopped: (error) => {
         this.#onProblem(stopped(name, error))
       },

@@ -8,7 +8,8 @@ import { asIndex } from '../base/ids.js'
 import type { Random } from '../base/random.js'
 import { entryKinds } from '../raft/entry-range.js'
 import type { EntryKind } from '../raft/entry-range.js'
-import type { MembershipChange } from '../raft/membership.js'
+import type { MembershipChangeResult } from '../raft/membership-change.js'
+import type { MembershipChange, MembershipConfiguration } from '../raft/membership.js'
 import type { PartitionLink, PeerMessage } from '../transport/transport.js'
 import type { KeyRing } from '../wal/key-ring.js'
 import type { ReplicaLog } from '../wal/replica-log.js'
@@ -51,6 +52,8 @@ export interface ReplicaOptions<Machine extends StateMachine> {
   ): PartitionLink
   /** Null for an unknown replica and for none. */
   readonly addressOf: (replica: ReplicaId) => NodeAddress | null
+  /** A configuration is in force from this entry of the log on; also while the log is replayed. */
+  membershipApplied?(configuration: MembershipConfiguration, index: LogIndex): void
   /** The replica stopped by itself and will not go on: a poisoned log, an apply fault, a broken invariant. */
   onStopped?(error: ClustorError): void
 }
@@ -103,7 +106,7 @@ export class Replica<Machine extends StateMachine = StateMachine> {
     assertComplete(log)
     this.#applier = new Applier(machine, {
       appliedIndex: asIndex(0),
-      applyMembership: (payload, index) => this.#loop.applyMembership(payload, index),
+      applyMembership: (payload, index) => this.#applyMembership(payload, index),
     })
     this.#loop = new ReplicaLoop({
       ...options,
@@ -345,6 +348,12 @@ export class Replica<Machine extends StateMachine = StateMachine> {
       },
       ended: () => this.#loop.stopError,
     }
+  }
+
+  #applyMembership(payload: Uint8Array, index: LogIndex): MembershipChangeResult {
+    const result = this.#loop.applyMembership(payload, index)
+    if (result.kind === 'changed') this.#options.membershipApplied?.(result.configuration, index)
+    return result
   }
 
   #add(kind: EntryKind, bytes: Uint8Array, options: CallOptions, waiter: ProposalWaiter): void {

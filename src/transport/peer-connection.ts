@@ -1,25 +1,36 @@
 import { ClustorError } from '../base/errors.js'
 import type { ReplicaId } from '../base/ids.js'
-import { decodeControl, decodeError, encodeError, encodePlain, readText } from './control-codec.js'
+import {
+  asClustorError,
+  decodeControl,
+  decodeError,
+  encodeError,
+  encodePlain,
+  readInteger,
+  readText,
+} from './control-codec.js'
 import { frameHeadBytes, frameTypes, lengthPrefixBytes } from './frame-types.js'
 import type { FramedSocket } from './framed-socket.js'
 import type { DecodeFrames, MessageRoute } from './message-codec.js'
 import { messageBodyBytes, readMessage, writeMessage } from './message-codec.js'
 import type { Timers } from '../base/timers.js'
-import type { PartitionKey, PeerMessage } from './transport.js'
+import type { ChannelGreeting, PartitionKey, PeerAdmission, PeerMessage } from './transport.js'
 
 /** A partition of this process, as connections see it. */
 export interface AttachedPartition {
   readonly key: PartitionKey
   readonly receive: (message: PeerMessage) => void
   readonly unreachable: (replica: ReplicaId) => void
+  readonly admission: PeerAdmission
 }
 
 /** What a connection needs from the transport it belongs to. */
 export interface ConnectionOwner {
   findPartition(name: string): AttachedPartition | undefined
-  /** The peer does not hold the partition. */
+  /** The peer does not hold the partition, or does not admit this replica. */
   channelRefused(partition: AttachedPartition, error: ClustorError): void
+  /** The peer was not admitted here. */
+  peerRefused(error: ClustorError): void
   messageReceived(): void
   /** Frames of an append did not verify. */
   framesCorrupt(): void
@@ -83,8 +94,7 @@ export class PeerConnection {
     this.#sendChannels.delete(partition)
     for (const [number, receiver] of this.#receiveChannels) {
       if (receiver !== partition) continue
-      this.#receiveChannels.set(number, null)
-      this.#refuseChannel(number, partition.key)
+      this.#refuseChannel(number, unknownPartition(partition.key))
     }
   }
 
@@ -93,7 +103,7 @@ export class PeerConnection {
     const number = this.#partitionsSent.push(partition) - 1
     const channel: SendChannel = { number, retryAtMs: 0 }
     this.#sendChannels.set(partition, channel)
-    this.#openChannel(number, partition.key)
+    this.#openChannel(number, partition)
     return channel
   }
 
@@ -101,13 +111,16 @@ export class PeerConnection {
     if (channel.retryAtMs === 0) return true
     if (this.#options.timers.now() < channel.retryAtMs) return false
     channel.retryAtMs = 0
-    this.#openChannel(channel.number, partition.key)
+    this.#openChannel(channel.number, partition)
     return true
   }
 
-  #openChannel(number: number, { name, id }: PartitionKey): void {
+  #openChannel(number: number, { key, admission }: AttachedPartition): void {
+    const { name, id } = key
+    const { epoch, incarnation, known } = admission.greeting(this.#options.route.from)
     const head = channelHead(frameTypes.openChannel, number)
-    this.socket.writer.frame(Buffer.concat([head, encodePlain({ name, id })]))
+    const body = encodePlain({ name, id, epoch, incarnation, known })
+    this.socket.writer.frame(Buffer.concat([head, body]))
   }
 
   #onBody(body: Buffer): void {
@@ -151,15 +164,29 @@ export class PeerConnection {
     const number = channelOf(body)
     const map = decodeControl(body, frameHeadBytes)
     const key = { name: readText(map, 'name'), id: readText(map, 'id') }
+    const greeting = {
+      epoch: readInteger(map, 'epoch'),
+      incarnation: readInteger(map, 'incarnation'),
+      known: readInteger(map, 'known'),
+    }
     const partition = this.#owner.findPartition(key.name)
-    const found = partition?.key.id === key.id ? partition : null
-    this.#receiveChannels.set(number, found)
-    if (found === null) this.#refuseChannel(number, key)
+    if (partition?.key.id !== key.id) this.#refuseChannel(number, unknownPartition(key))
+    else this.#admit(number, partition, greeting)
   }
 
-  #refuseChannel(number: number, { name, id }: PartitionKey): void {
-    const message = `this node holds no partition ${name} of id ${id}`
-    const error = new ClustorError('ERR_PARTITION_UNKNOWN', message, { fields: { name, id } })
+  #admit(number: number, partition: AttachedPartition, greeting: ChannelGreeting): void {
+    try {
+      partition.admission.admit(this.#options.route.from, greeting)
+      this.#receiveChannels.set(number, partition)
+    } catch (error) {
+      const refusal = asClustorError(error)
+      this.#refuseChannel(number, refusal)
+      this.#owner.peerRefused(refusal)
+    }
+  }
+
+  #refuseChannel(number: number, error: ClustorError): void {
+    this.#receiveChannels.set(number, null)
     const head = channelHead(frameTypes.channelRefused, number)
     this.socket.writer.frame(Buffer.concat([head, encodeError(error)]))
   }
@@ -171,6 +198,11 @@ export class PeerConnection {
     channel.retryAtMs = this.#options.timers.now() + this.#options.channelRetryMs
     this.#owner.channelRefused(partition as AttachedPartition, decodeError(body, frameHeadBytes))
   }
+}
+
+function unknownPartition({ name, id }: PartitionKey): ClustorError {
+  const message = `this node holds no partition ${name} of id ${id}`
+  return new ClustorError('ERR_PARTITION_UNKNOWN', message, { fields: { name, id } })
 }
 
 function channelOf(body: Buffer): number {

@@ -19,6 +19,7 @@ import type { Timer, Timers } from '../base/timers.js'
 import type {
   PartitionKey,
   PartitionLink,
+  PeerAdmission,
   PeerMessage,
   PeerStatus,
   PeerTransport,
@@ -122,13 +123,14 @@ export class TcpPeerTransport implements PeerTransport {
     partition: PartitionKey,
     receive: (message: PeerMessage) => void,
     unreachable: (replica: ReplicaId) => void,
+    admission: PeerAdmission,
   ): PartitionLink {
     this.#assertOpen()
     const { name } = partition
     if (this.#partitions.has(name)) {
       throw new ClustorError('ERR_INVALID_ARGUMENT', `partition ${name} is attached already`)
     }
-    const attached: AttachedPartition = { key: partition, receive, unreachable }
+    const attached: AttachedPartition = { key: partition, receive, unreachable, admission }
     this.#partitions.set(name, attached)
     return {
       send: (message) => {

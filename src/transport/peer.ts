@@ -188,6 +188,7 @@ export class Peer {
           this.#noteProblem(error)
           this.#reportLost(partition)
         },
+        peerRefused: (error) => this.#noteProblem(error),
         messageReceived: () => {
           this.#counts.receivedMessages += 1
         },

@@ -18,6 +18,25 @@ export interface PartitionKey {
   readonly id: string
 }
 
+/** What a replica says when it opens a channel to a peer (docs/protocol.md §3). */
+export interface ChannelGreeting {
+  /** Of the partition: 1 until it is recovered by force, 0 for a replica that has not joined yet. */
+  readonly epoch: number
+  /** Of the replica's log: another one means that the log began anew. */
+  readonly incarnation: number
+  /** The incarnation by which it knows the peer; 0: none. */
+  readonly known: number
+}
+
+/** Who may take part in a partition. */
+export interface PeerAdmission {
+  /** For a channel to a peer. */
+  greeting(peer: ReplicaId): ChannelGreeting
+  /** Called for each channel that a peer opens, before any of its messages is received.
+   *  @throws what the peer is to be refused with; nothing of it is received then. */
+  admit(peer: ReplicaId, greeting: ChannelGreeting): void
+}
+
 /** A partition's way to its peers. */
 export interface PartitionLink {
   /** Queues a message for `message.to`; everything that is queued in one turn leaves in one write per peer.
@@ -33,12 +52,14 @@ export interface PartitionLink {
 export interface PeerTransport {
   /** Lets a partition send and receive.
    *  @param receive takes a peer's message, verified: well-formed, from the replica it says, its frames checked.
+   *  @param admission decides about each channel that a peer opens.
    *  @param unreachable hears that messages to a replica were lost, or may have been.
    *  @throws ERR_INVALID_ARGUMENT when a partition of that name is attached already; ERR_CLOSED after `close`. */
   attach(
     partition: PartitionKey,
     receive: (message: PeerMessage) => void,
     unreachable: (replica: ReplicaId) => void,
+    admission: PeerAdmission,
   ): PartitionLink
   /** One row per configured peer, sorted by replica id. */
   status(): readonly PeerStatus[]

@@ -18,6 +18,7 @@ export function toEntryRange(range: NativeFrameRange): EntryRange {
 export function toRecoveredLog(recovery: NativeRecovery): RecoveredLog {
   const { term, vote, commitIndex } = recovery.hardState
   return {
+    incarnation: recovery.incarnation,
     hardState: { term: asTerm(term), vote: asReplica(vote), commitIndex: asIndex(commitIndex) },
     // The term before firstIndex is not in the log; it comes with the snapshot that allowed to cut the prefix.
     entries: { ...toEntryRange(recovery.entries), prevTerm: asTerm(0) },

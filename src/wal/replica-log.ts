@@ -24,6 +24,8 @@ export interface LogWrite {
 
 /** What was on disk when the log was opened, without payloads. */
 export interface RecoveredLog {
+  /** Of identity.json: a log that begins anew has a larger one. */
+  readonly incarnation: number
   /** All zero for a new log. */
   readonly hardState: HardState
   readonly entries: RecoveredEntries

@@ -1,7 +1,7 @@
 import test from 'ava'
 import { ClustorError } from '../../src/base/errors.js'
 import { environmentLayer, fileLayer } from '../../src/config/config-layers.js'
-import type { ConfigLayer } from '../../src/config/node-config.js'
+import type { ConfigLayer, NodeConfig } from '../../src/config/node-config.js'
 import { resolveNodeConfig } from '../../src/config/node-config.js'
 
 const file = `cluster = "orders"
@@ -91,6 +91,24 @@ test('members can be given as text, and replica ids follow the sorted names', (t
   t.is(config.listen, 'h:2')
 })
 
+test('a member that joins is none of those with which the cluster began, and not all can join', (t) => {
+  const members = (n1: boolean): unknown => ({
+    n1: { listen: 'h:1', clientListen: 'h:2', joins: n1 },
+    n4: { listen: 'h:3', clientListen: 'h:4', replica: 4, joins: true },
+  })
+  const resolve = (n1: boolean): NodeConfig =>
+    resolveNodeConfig([flags({ cluster: 'c', nodeId: 'n4', dataDir: 'd', members: members(n1) })])
+
+  t.deepEqual(
+    resolve(false).members.map(({ replica, joins }) => [replica, joins]),
+    [
+      [1, false],
+      [4, true],
+    ],
+  )
+  t.throws(() => resolve(true), { message: /a table with a member that does not join/ })
+})
+
 test('a node without members is a cluster of one when both addresses are given', (t) => {
   const config = resolveNodeConfig([
     flags({
@@ -103,7 +121,7 @@ test('a node without members is a cluster of one when both addresses are given',
   ])
 
   t.deepEqual(config.members, [
-    { name: 'n1', listen: 'localhost:1', clientListen: 'localhost:2', replica: 1 },
+    { name: 'n1', listen: 'localhost:1', clientListen: 'localhost:2', replica: 1, joins: false },
   ])
 })
 
@@ -172,6 +190,12 @@ const edits: readonly {
     from: 'clientListen',
     to: 'clientlisten',
     message: /unknown key members\.n1\.clientlisten .* did you mean clientListen\?/,
+  },
+  {
+    name: 'whether a member joins is true or false',
+    from: 'clientListen = ',
+    to: 'joins = "yes"\nclientListen = ',
+    message: /members\.n1\.joins in n2\.toml:5 is "yes"; it must be true or false/,
   },
   {
     name: 'a name with a slash is refused',

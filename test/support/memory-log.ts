@@ -226,6 +226,7 @@ function recoveredFrom(contents: LogContents): RecoveredLog {
   const { firstIndex, prevTerm, hardState } = contents
   const lastIndex = lastIndexOf(contents)
   return {
+    incarnation: 1,
     hardState,
     entries: {
       firstIndex,

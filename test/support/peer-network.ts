@@ -3,7 +3,12 @@ import { SeededRandom } from '../../src/base/random.js'
 import type { ClustorError } from '../../src/base/errors.js'
 import { TcpPeerTransport } from '../../src/transport/peer-transport.js'
 import type { PeerTransportOptions } from '../../src/transport/peer-transport.js'
-import type { PartitionKey, PartitionLink, PeerMessage } from '../../src/transport/transport.js'
+import type {
+  PartitionKey,
+  PartitionLink,
+  PeerAdmission,
+  PeerMessage,
+} from '../../src/transport/transport.js'
 import { decodeFrames } from './frame-codec.js'
 
 /** A node with a transport on a port of loopback, and what it heard. */
@@ -14,6 +19,12 @@ export interface TestNode {
   readonly received: PeerMessage[]
   readonly unreachable: number[]
   link: PartitionLink
+}
+
+/** Lets every peer in. */
+export const openAdmission: PeerAdmission = {
+  greeting: () => ({ epoch: 1, incarnation: 1, known: 0 }),
+  admit: () => undefined,
 }
 
 /** The partition that test nodes attach. */
@@ -42,6 +53,7 @@ export async function startNode(
     testPartition,
     (message) => received.push(message),
     (peer) => unreachable.push(peer),
+    openAdmission,
   )
   return { transport, replica, problems, received, unreachable, link }
 }

@@ -1,6 +1,7 @@
 import net from 'node:net'
 import test from 'ava'
 
+import { ClustorError } from '../../src/base/errors.js'
 import { FrameWriter } from '../../src/transport/frame-writer.js'
 import { encodeGreeting } from '../../src/transport/handshake.js'
 import { eventually } from '../support/eventually.js'
@@ -10,6 +11,7 @@ import {
   introduce,
   isConnected,
   join,
+  openAdmission,
   startNode,
   testPartition,
 } from '../support/peer-network.js'
@@ -214,6 +216,7 @@ test('a partition that the peer does not hold is refused, reported, and found wh
     testPartition,
     ({ message }) => late.push(message.kind === 'heartbeat' ? message.context : 0),
     () => undefined,
+    openAdmission,
   )
   timers.advance(20)
   one.link.send(heartbeatOf(2, fromOneToTwo))
@@ -230,12 +233,49 @@ test('a partition of the same name and another id is refused', async (t) => {
     { name: testPartition.name, id: 'made anew' },
     () => t.fail(),
     () => undefined,
+    openAdmission,
   )
 
   one.link.send(heartbeatOf(1, fromOneToTwo))
   await eventually(() => one.unreachable.length === 1)
 
   t.is(one.transport.status()[0]!.lastError!.code, 'ERR_PARTITION_UNKNOWN')
+  await closeAll(one, two)
+})
+
+test('a peer that is not admitted is refused by code, heard by nobody, and let in when it is', async (t) => {
+  const timers = new ManualTimers()
+  const [one, two] = await twoNodes(timers)
+  const heard: unknown[] = []
+  let isClosed = true
+  two.link.detach()
+  two.transport.attach(
+    testPartition,
+    ({ message }) => two.received.push({ message, frames: null }),
+    () => undefined,
+    {
+      greeting: () => ({ epoch: 2, incarnation: 3, known: 0 }),
+      admit: (replica, greeting) => {
+        heard.push({ replica, ...greeting })
+        if (isClosed) throw new ClustorError('ERR_EPOCH_MISMATCH', 'of another epoch')
+      },
+    },
+  )
+
+  one.link.send(heartbeatOf(1, fromOneToTwo))
+  await eventually(() => one.unreachable.length === 1)
+
+  for (const { transport } of [one, two]) {
+    t.is(transport.status()[0]!.lastError!.code, 'ERR_EPOCH_MISMATCH')
+  }
+  t.deepEqual(two.received, [])
+  t.deepEqual(heard, [{ replica: 1, epoch: 1, incarnation: 1, known: 0 }])
+
+  isClosed = false
+  timers.advance(20)
+  one.link.send(heartbeatOf(2, fromOneToTwo))
+  await eventually(() => two.received.length === 1)
+
   await closeAll(one, two)
 })
 
@@ -276,7 +316,7 @@ test('closing ends every connection and timer, and refuses further use', async (
   await closeAll(one, two)
 
   t.is(timers.waitingCount, 0)
-  t.throws(() => one.transport.attach({ name: 'x', id: 'x' }, ignore, ignore), {
+  t.throws(() => one.transport.attach({ name: 'x', id: 'x' }, ignore, ignore, openAdmission), {
     code: 'ERR_CLOSED',
   })
   one.link.send(heartbeatOf(1, fromOneToTwo))
