@@ -4,8 +4,10 @@ export type { LogIndex, ReplicaId, Term } from './base/ids.js'
 export type { SessionStamp } from './apply/command.js'
 export { KeyValueMachine } from './apply/key-value.js'
 export type { CommittedBatch, CommittedEntry, StateMachine } from './apply/state-machine.js'
+export { forceRecovery, type ForcedRecovery } from './node/force-recovery.js'
 export { Node, type MemberAddresses, type NodeOptions, type NodeStatus } from './node/node.js'
 export { Partition, type PartitionStatus, type ProposeOptions } from './node/partition.js'
+export { inspectSurvivor, mostAdvancedFirst, type Survivor } from './node/survivor.js'
 export { Session } from './node/session.js'
 export type {
   MembershipChange,

@@ -20,6 +20,7 @@ export const errorCodes = {
   ERR_TIMEOUT: row(true, 'the deadline passed before the operation ended'),
   ERR_INTERNAL: row(false, 'an unexpected failure'),
   ERR_MALFORMED_LINE: row(false, 'a line of an input file is not what its format wants'),
+  ERR_NOT_CONFIRMED: row(false, 'a command that cannot be undone was not confirmed'),
   // Log and disk
   ERR_CODEC_MISMATCH: row(false, 'the ledger on disk has another codec than the configured one'),
   ERR_CRYPTO_UNAVAILABLE: row(

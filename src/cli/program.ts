@@ -7,6 +7,7 @@ import { addKeys } from './commands/keys.js'
 import { addLoad } from './commands/load.js'
 import { addLog } from './commands/log.js'
 import { addPut } from './commands/put.js'
+import { addRecover } from './commands/recover.js'
 import { addScan } from './commands/scan.js'
 import { addStart } from './commands/start.js'
 import { addStatus } from './commands/status.js'
@@ -45,6 +46,7 @@ const commands = [
   addTail,
   addStatus,
   addLog,
+  addRecover,
   addKeys,
   addBench,
 ]

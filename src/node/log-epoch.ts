@@ -3,24 +3,36 @@ import { asIndex } from '../base/ids.js'
 import { entryKinds } from '../raft/entry-range.js'
 import { epochOf } from '../raft/forced-configuration.js'
 import { decodeMembershipChange } from '../raft/membership-codec.js'
-import type { MembershipChange } from '../raft/membership.js'
 import type { RecoveredEntries } from '../raft/ready.js'
 import type { ReplicaLog } from '../wal/replica-log.js'
 
-/** The newest epoch that a log says has begun; 0 when none was forced. Reads the entries of kind membership, and no others.
- *  @throws as ReplicaLog.read; ERR_FORMAT_NEWER, ERR_PROTOCOL for a change that cannot be read. */
-export async function epochOfLog(log: ReplicaLog): Promise<number> {
-  let epoch = 0
-  for (const index of membershipIndexes(log.recovered.entries)) {
-    epoch = Math.max(epoch, epochOf(await changeAt(log, index)) ?? 0)
-  }
-  return epoch
+/** The epoch of a partition that was never recovered by force. */
+export const firstEpoch = 1
+
+/** An entry that forced a configuration. */
+export interface ForcedEntry {
+  readonly index: LogIndex
+  readonly epoch: number
 }
 
-async function changeAt(log: ReplicaLog, index: LogIndex): Promise<MembershipChange> {
-  const batch = await log.read(index, index, 1)
-  return decodeMembershipChange(log.payload(batch, 0))
+/** The newest entry of a log that forced a configuration, or null. Reads the entries of kind membership, and no others.
+ *  @throws as payloadAt; ERR_FORMAT_NEWER, ERR_PROTOCOL for a change that cannot be read. */
+export async function newestForced(
+  entries: RecoveredEntries,
+  payloadAt: (index: LogIndex) => Promise<Uint8Array>,
+): Promise<ForcedEntry | null> {
+  for (const index of membershipIndexes(entries).reverse()) {
+    const epoch = epochOf(decodeMembershipChange(await payloadAt(index)))
+    if (epoch !== null) return { index, epoch }
+  }
+  return null
 }
+
+/** The same, of an open log. @throws also as ReplicaLog.read. */
+export const newestForcedOf = (log: ReplicaLog): Promise<ForcedEntry | null> =>
+  newestForced(log.recovered.entries, async (index) =>
+    log.payload(await log.read(index, index, 1), 0),
+  )
 
 function membershipIndexes({ firstIndex, runs }: RecoveredEntries): LogIndex[] {
   const indexes: LogIndex[] = []

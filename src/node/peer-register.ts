@@ -1,5 +1,3 @@
-import path from 'node:path'
-
 import { ClustorError } from '../base/errors.js'
 import type { LogIndex, ReplicaId } from '../base/ids.js'
 import { asIndex } from '../base/ids.js'
@@ -7,12 +5,9 @@ import { isVoterOf, memberIds } from '../raft/membership.js'
 import type { MembershipConfiguration } from '../raft/membership.js'
 import type { ChannelGreeting, PeerAdmission } from '../transport/transport.js'
 import type { ReplicaLog } from '../wal/replica-log.js'
-import { epochOfLog } from './log-epoch.js'
-import { readPeersFile, writePeersFile } from './peers-file.js'
+import { firstEpoch, newestForcedOf } from './log-epoch.js'
+import { peersFileOf, readPeersFile, writePeersFile } from './peers-file.js'
 import type { KnownPeer } from './peers-file.js'
-
-/** The epoch of a partition that was never recovered by force. */
-const firstEpoch = 1
 
 /** How to open a register. */
 export interface PeerRegisterOptions {
@@ -43,16 +38,17 @@ export class PeerRegister implements PeerAdmission {
   /** The newest change that is applied here. */
   #membershipIndex = asIndex(0)
 
-  /** @throws ERR_LOG_CORRUPT when the file cannot be read; as epochOfLog. */
+  /** @throws ERR_LOG_CORRUPT when the file cannot be read; as newestForcedOf. */
   static async open(options: PeerRegisterOptions): Promise<PeerRegister> {
-    return new PeerRegister(options, await epochOfLog(options.log))
+    const forced = await newestForcedOf(options.log)
+    return new PeerRegister(options, forced?.epoch ?? 0)
   }
 
   private constructor(
     { partition, replica, directory, log, isFounder }: PeerRegisterOptions,
     logEpoch: number,
   ) {
-    this.#file = path.join(directory, 'peers.json')
+    this.#file = peersFileOf(directory)
     this.#partition = partition
     this.#replica = replica
     this.#incarnation = log.recovered.incarnation

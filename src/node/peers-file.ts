@@ -1,5 +1,6 @@
 /** `peers.json` beside a log: docs/wal-format.md §2.2. */
 import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 
 import { ClustorError } from '../base/errors.js'
 import type { LogIndex, ReplicaId } from '../base/ids.js'
@@ -21,6 +22,9 @@ export interface PeersFile {
 }
 
 const format = 1
+
+/** Where it stands in the directory of a partition. */
+export const peersFileOf = (directory: string): string => join(directory, 'peers.json')
 
 /** Reads the file; a missing one knows nothing.
  *  @throws ERR_LOG_CORRUPT when it has not its form, ERR_FORMAT_NEWER; what the file system says. */

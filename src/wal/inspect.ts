@@ -4,7 +4,8 @@ import { toClustorError } from '../native/native-error.js'
 import { withKeys, type KeyRing } from './key-ring.js'
 import type { RecoveryReport } from './log-report.js'
 import { toEntryProof, type EntryProof } from './proof.js'
-import { toReport } from './recovered.js'
+import { toRecoveredLog, toReport } from './recovered.js'
+import type { RecoveredLog } from './replica-log.js'
 
 /** What is in the files of a log, as far as it can be told without opening it. */
 export interface VerifyReport {
@@ -63,6 +64,17 @@ export async function verifyDirectory(
   options: InspectOptions = {},
 ): Promise<VerifyReport> {
   return toVerifyReport(await nativeReport(directory, options))
+}
+
+/** The log of a replica as opening it would find it. Changes nothing, takes no lock.
+ *  @throws what `verifyDirectory` has as its verdict; ERR_IO and its kin. */
+export async function inspectReplicaLog(
+  directory: string,
+  options: InspectOptions = {},
+): Promise<Pick<VerifyReport, 'identity' | 'locked'> & { readonly recovered: RecoveredLog }> {
+  const { verdict, identity, locked, recovery } = await nativeReport(directory, options)
+  if (verdict !== null) throw toClustorError(verdict)
+  return { identity, locked, recovered: toRecoveredLog(recovery) }
 }
 
 /** Counts what a log directory holds. As `verifyDirectory` otherwise. */
