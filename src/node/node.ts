@@ -299,13 +299,14 @@ export class Node {
       random: new SeededRandom(randomBytes(4).readUInt32LE()),
       ticks: new SystemTicks(options.tickMs),
       settings: options,
-      connect: (receive, unreachable) =>
-        this.#transport.attach(
-          { name, id: `${this.#config.cluster}/${name}` },
-          receive,
-          unreachable,
-          register,
-        ),
+      connect: (receive, unreachable) => {
+        const key = { name, id: `${this.#config.cluster}/${name}` }
+        const link = this.#transport.attach(key, receive, unreachable, register)
+        register.onReadmission((peer) => {
+          link.reopen(peer)
+        })
+        return link
+      },
       addressOf: (replica) => this.#addresses.get(replica) ?? null,
       membershipApplied: (configuration, index) => {
         register.noteMembership(configuration, index)

@@ -1,7 +1,7 @@
 import { ClustorError } from '../base/errors.js'
 import type { LogIndex, ReplicaId } from '../base/ids.js'
 import { asIndex } from '../base/ids.js'
-import { isVoterOf, memberIds } from '../raft/membership.js'
+import { memberIds } from '../raft/membership.js'
 import type { MembershipConfiguration } from '../raft/membership.js'
 import type { ChannelGreeting, PeerAdmission } from '../transport/transport.js'
 import type { ReplicaLog } from '../wal/replica-log.js'
@@ -32,9 +32,10 @@ export class PeerRegister implements PeerAdmission {
   readonly #incarnation: number
   #epoch: number
   #peers: ReadonlyMap<ReplicaId, KnownPeer>
-  /** Those that were removed, and did not vote or come with another log since. */
+  /** Those that were removed, and have not been in contact as members since. */
   readonly #released = new Set<ReplicaId>()
   #members: readonly ReplicaId[] = []
+  #reopen: (peer: ReplicaId) => void = () => undefined
   /** The newest change that is applied here. */
   #membershipIndex = asIndex(0)
 
@@ -80,15 +81,22 @@ export class PeerRegister implements PeerAdmission {
     this.#released.delete(replica)
   }
 
-  /** A configuration is in force from `index` on. Who is not in it may come back with another log, once, and is
-   *  released no more when it votes. A replay of the log comes to the same result. */
+  /** How a peer is made to open its channel again, and to be admitted anew. */
+  onReadmission(reopen: (peer: ReplicaId) => void): void {
+    this.#reopen = reopen
+  }
+
+  /** A configuration is in force from `index` on. Who is not in it may come back with another log, once: as a member again, it
+   *  is known by the one with which it is in contact first. A replay of the log comes to the same result. */
   noteMembership(configuration: MembershipConfiguration, index: LogIndex): void {
+    const before = this.#members
     this.#membershipIndex = index
     this.#members = memberIds(configuration)
     for (const [replica, { sinceIndex }] of this.#peers) {
-      if (isVoterOf(configuration, replica)) this.#released.delete(replica)
-      const isRemoved = !this.#members.includes(replica)
-      if (isRemoved && index > sinceIndex) this.#released.add(replica)
+      const isMember = this.#members.includes(replica)
+      if (!isMember && index > sinceIndex) this.#released.add(replica)
+      const isBack = isMember && !before.includes(replica) && this.#released.has(replica)
+      if (isBack) this.#reopen(replica)
     }
   }
 

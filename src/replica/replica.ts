@@ -32,6 +32,9 @@ export interface NodeAddress {
   readonly clientAddress: string
 }
 
+/** A replica's way to its peers. */
+type ReplicaLink = Pick<PartitionLink, 'send' | 'detach'>
+
 export interface ReplicaOptions<Machine extends StateMachine> {
   readonly id: ReplicaId
   /** The voters of the configuration before the first entry of the log, the same on every replica and at every start;
@@ -49,7 +52,7 @@ export interface ReplicaOptions<Machine extends StateMachine> {
   connect(
     receive: (message: PeerMessage) => void,
     unreachable: (replica: ReplicaId) => void,
-  ): PartitionLink
+  ): ReplicaLink
   /** Null for an unknown replica and for none. */
   readonly addressOf: (replica: ReplicaId) => NodeAddress | null
   /** A configuration is in force from this entry of the log on; also while the log is replayed. */
@@ -93,7 +96,7 @@ export class Replica<Machine extends StateMachine = StateMachine> {
   readonly #options: ReplicaOptions<Machine>
   readonly #applier: Applier
   readonly #loop: ReplicaLoop
-  readonly #link: PartitionLink
+  readonly #link: ReplicaLink
   readonly #stopTicks: () => void
   /** Those that wait for something to change. */
   #waiters: (() => void)[] = []

@@ -92,6 +92,11 @@ export class PeerConnection {
   /** A partition left: nothing is sent for it any more, and what comes for it is refused. */
   forget(partition: AttachedPartition): void {
     this.#sendChannels.delete(partition)
+    this.refuse(partition)
+  }
+
+  /** What comes for a partition is refused until the peer opens its channel again. */
+  refuse(partition: AttachedPartition): void {
     for (const [number, receiver] of this.#receiveChannels) {
       if (receiver !== partition) continue
       this.#refuseChannel(number, unknownPartition(partition.key))

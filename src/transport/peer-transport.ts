@@ -137,6 +137,7 @@ export class TcpPeerTransport implements PeerTransport {
         if (this.#partitions.get(name) !== attached) return
         this.#peers.get(message.message.to)?.send(attached, message)
       },
+      reopen: (replica) => this.#peers.get(replica)?.reopen(attached),
       detach: () => this.#detach(attached),
     }
   }

@@ -91,6 +91,12 @@ export class Peer {
     this.#dial()
   }
 
+  /** What comes for a partition is refused until the peer opens its channel again. */
+  reopen(partition: AttachedPartition): void {
+    this.#outgoing?.refuse(partition)
+    this.#incoming?.refuse(partition)
+  }
+
   /** A partition left this process. */
   forget(partition: AttachedPartition): void {
     this.#lostPartitions.delete(partition)

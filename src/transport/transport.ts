@@ -44,6 +44,8 @@ export interface PartitionLink {
    *  dropped, and `unreachable` is called on a later microtask. Messages to one peer arrive in order or not at all, save
    *  around a lost connection, where some may be lost or overtaken. */
   send(message: PeerMessage): void
+  /** Refuses what comes from a replica until it opens its channel again, which it does by itself, and is admitted anew. */
+  reopen(replica: ReplicaId): void
   /** Ends receiving and sending. */
   detach(): void
 }

@@ -2,6 +2,7 @@ import net from 'node:net'
 import test from 'ava'
 
 import { ClustorError } from '../../src/base/errors.js'
+import { asReplica } from '../../src/base/ids.js'
 import { FrameWriter } from '../../src/transport/frame-writer.js'
 import { encodeGreeting } from '../../src/transport/handshake.js'
 import { eventually } from '../support/eventually.js'
@@ -276,6 +277,30 @@ test('a peer that is not admitted is refused by code, heard by nobody, and let i
   one.link.send(heartbeatOf(2, fromOneToTwo))
   await eventually(() => two.received.length === 1)
 
+  await closeAll(one, two)
+})
+
+test('a peer whose channel is to be opened again is refused, opens it, and is admitted anew', async (t) => {
+  const timers = new ManualTimers()
+  const [one, two] = await twoNodes(timers)
+  const admitted: number[] = []
+  two.link.detach()
+  two.link = two.transport.attach(
+    testPartition,
+    ({ message }) => two.received.push({ message, frames: null }),
+    () => undefined,
+    { ...openAdmission, admit: (replica) => admitted.push(replica) },
+  )
+  one.link.send(heartbeatOf(1, fromOneToTwo))
+  await eventually(() => two.received.length === 1)
+
+  two.link.reopen(asReplica(1))
+  await eventually(() => one.unreachable.length === 1)
+  timers.advance(20)
+  one.link.send(heartbeatOf(2, fromOneToTwo))
+  await eventually(() => two.received.length === 2)
+
+  t.deepEqual(admitted, [1, 1])
   await closeAll(one, two)
 })
 
