@@ -9,9 +9,16 @@ import type { ExecutionContext } from 'ava'
 
 import { Client } from '../../src/client.js'
 import { KeyValueMachine, Node } from '../../src/index.js'
-import type { MemberAddresses, MembershipChange, ReplicaChange, Survivor } from '../../src/index.js'
+import type {
+  MemberAddresses,
+  MembershipChange,
+  NodeOptions,
+  ReplicaChange,
+  Survivor,
+} from '../../src/index.js'
 import { asReplica } from '../../src/base/ids.js'
 import { encodeCommand } from '../../src/apply/key-value-codec.js'
+import { createKeyFile } from '../../src/log.js'
 import { freeAddresses } from '../support/free-addresses.js'
 import { temporaryDirectory } from '../support/temporary-directory.js'
 import { clustor, ended, startCommand } from './cli-support.js'
@@ -220,11 +227,28 @@ test('M15: a forced recovery that is killed leaves the old log or the recovered 
   t.true(outcomes.has(false))
 })
 
+test('M15: an encrypted log, with a ledger in JSON, is recovered under its keys', async (t) => {
+  const directory = temporaryDirectory(t)
+  const [data, keysFile] = [join(directory, 'n1'), join(directory, 'keys.json')]
+  createKeyFile(keysFile)
+  const lastIndex = await makeLog(data, { keysFile, ledgerCodec: 'json' })
+
+  const without = await clustor(['recover', 'force', data, '--yes'])
+  const forced = await clustor(['recover', 'force', data, '--yes', '--keys', keysFile])
+  const seen = await clustor(['recover', 'compare', data, '--json', '--keys', keysFile])
+
+  t.is(without.code, 1)
+  t.regex(without.stderr, /ERR_KEY_UNKNOWN_EPOCH/)
+  t.is(forced.code, 0, forced.stderr)
+  t.like(JSON.parse(seen.stdout), { rank: 0, lastIndex: lastIndex + 1, isRecovered: true })
+})
+
 /** The log of a cluster of one. */
-async function makeLog(dataDir: string): Promise<number> {
+async function makeLog(dataDir: string, more: Partial<NodeOptions> = {}): Promise<number> {
   const [listen = '', clientListen = ''] = await freeAddresses(2)
   const options = { cluster: 'c1', nodeId: 'n1', dataDir, listen, clientListen }
-  const node = await Node.open({ ...options, segmentBytes: 64 * 1024, ledgerBytesMax: 64 * 1024 })
+  const small = { segmentBytes: 64 * 1024, ledgerBytesMax: 64 * 1024 }
+  const node = await Node.open({ ...options, ...small, ...more })
   const partition = await node.openPartition('default', {
     stateMachine: () => new KeyValueMachine(),
   })
