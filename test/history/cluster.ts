@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 
+import type { NodeOptions } from '../../src/index.js'
 import type { Direction, Network } from './network.js'
 
 const nodeProgram = fileURLToPath(new URL('../process/cluster-node.js', import.meta.url))
@@ -13,11 +14,18 @@ export class Cluster {
   readonly names: readonly string[]
   readonly #directory: string
   readonly #network: Network
+  readonly #settings: Partial<NodeOptions>
   readonly #running = new Map<string, ChildProcess>()
 
-  /** @param network stays its owner's, and is closed after the cluster. */
-  static async start(directory: string, nodeCount: number, network: Network): Promise<Cluster> {
-    const cluster = new Cluster(directory, nodeCount, network)
+  /** @param network stays its owner's, and is closed after the cluster.
+   *  @param settings options of all nodes, beside those that the cluster needs. */
+  static async start(
+    directory: string,
+    nodeCount: number,
+    network: Network,
+    settings: Partial<NodeOptions> = {},
+  ): Promise<Cluster> {
+    const cluster = new Cluster(directory, nodeCount, network, settings)
     try {
       await Promise.all(cluster.names.map((name) => cluster.startNode(name)))
       return cluster
@@ -27,9 +35,15 @@ export class Cluster {
     }
   }
 
-  private constructor(directory: string, nodeCount: number, network: Network) {
+  private constructor(
+    directory: string,
+    nodeCount: number,
+    network: Network,
+    settings: Partial<NodeOptions>,
+  ) {
     this.#directory = directory
     this.#network = network
+    this.#settings = settings
     this.names = Array.from({ length: nodeCount }, (_, at) => `n${at + 1}`)
   }
 
@@ -53,6 +67,7 @@ export class Cluster {
   /** Resolves when the node has recovered its log and listens. */
   async startNode(name: string): Promise<void> {
     const options = {
+      ...this.#settings,
       cluster: 'history',
       nodeId: name,
       dataDir: path.join(this.directoryOf(name), 'data'),
