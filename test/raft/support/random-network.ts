@@ -5,7 +5,8 @@ import { SafetyChecker } from './checker.js'
 import { Contents } from './contents.js'
 import { TestReplica } from './replica.js'
 
-type Fault = 'lost' | 'duplicated' | 'reordered' | 'partitioned' | 'crashed' | 'crashedWithVote'
+type Fault =
+  'lost' | 'duplicated' | 'reordered' | 'partitioned' | 'crashed' | 'crashedWithVote' | 'heldUp'
 
 /** How often each fault, and each success, happened in a run. */
 export interface RunReport {
@@ -21,6 +22,8 @@ export interface RunReport {
 }
 
 const livenessTicks = 600
+/** Of so many deliveries one is that of a message that is held up. */
+const heldUpDeliveries = 50
 
 /** A cluster on an unreliable network and disks of their own speed, driven by one seed: equal seeds, equal runs. */
 export class RandomNetwork {
@@ -34,11 +37,14 @@ export class RandomNetwork {
     partitioned: 0,
     crashed: 0,
     crashedWithVote: 0,
+    heldUp: 0,
   }
   readonly #counts = { reads: 0, compacted: 0, changes: 0, transfers: 0, snapshotsSent: 0 }
   /** The commit index that a read must see at least, by its context. */
   readonly #readFloors = new Map<number, number>()
   #inFlight: Message[] = []
+  /** On their way since before the leader that they are for was cut off; they arrive late, and all the same. */
+  readonly #heldUp: Message[] = []
   /** Replicas in different groups do not hear each other. */
   #groups: number[]
   /** How often, of 1000 events, a replica crashes, or campaigns without reason: some runs are calm, some wild. */
@@ -46,6 +52,8 @@ export class RandomNetwork {
   readonly #campaignShare: number
   /** Few reads find a stale leader whose earlier rounds are all confirmed, many find rounds in every state. */
   readonly #readShare: number
+  /** How often more than now and then the network falls apart or together: leaders follow each other that replicate little. */
+  readonly #unrestShare: number
   /** Whether replicas come and go. */
   readonly #churn: boolean
   /** Out of 10 proposals, so many are changes of membership beyond the few of every run: joint phases at all times. */
@@ -57,6 +65,7 @@ export class RandomNetwork {
     this.#crashShare = this.#between(0, 6)
     this.#campaignShare = this.#between(0, 5)
     this.#readShare = this.#pick([4, 15, 65])
+    this.#unrestShare = this.#pick([0, 10])
     this.#changeShare = churn ? this.#pick([0, 2, 6]) : 0
     const count = this.#between(0, 1) === 0 ? 3 : 5
     const ids = Array.from({ length: count }, (_, position) => position + 1)
@@ -100,7 +109,8 @@ export class RandomNetwork {
     const dice = this.#between(0, 999)
     // What only leaders take goes to one of them, so that stale ones get their share.
     const replica = dice >= 800 && dice < 978 ? this.#anyLeader() : this.#pick(this.#replicas)
-    if (dice < 450) this.#deliverOne()
+    if (dice < this.#unrestShare) this.#repartition()
+    else if (dice < 450) this.#deliverOne()
     else if (dice < 600) replica.tick(4)
     else if (dice < 800) replica.completeWrite()
     else if (dice < 900 && this.#between(1, 10) <= this.#changeShare) this.#reconfigure(replica)
@@ -129,6 +139,10 @@ export class RandomNetwork {
   }
 
   #deliverOne(): void {
+    if (this.#heldUp.length > 0 && this.#between(1, heldUpDeliveries) === 1) {
+      this.#deliverLate(this.#heldUp.shift() as Message)
+      return
+    }
     if (this.#inFlight.length === 0) return
     const position = this.#between(0, Math.min(this.#inFlight.length - 1, 20))
     const message = this.#inFlight[position] as Message
@@ -141,6 +155,13 @@ export class RandomNetwork {
       this.#inFlight.splice(position, 1)
       if (message.kind === 'install-snapshot') this.#reportSnapshot(message, false)
     } else this.#deliver(message)
+  }
+
+  #deliverLate(message: Message): void {
+    this.#faults.heldUp++
+    const replica = this.#replicas[message.to - 1] as TestReplica
+    replica.step(message)
+    this.#advance(replica)
   }
 
   #deliver(message: Message): void {
@@ -212,10 +233,15 @@ export class RandomNetwork {
     else this.#groups = this.#groups.map(() => (kind === 'whole' ? 0 : this.#between(0, 1)))
   }
 
-  /** Cuts one replica off, and lets the others look for a leader at once: two lead for a while, one of them in vain. */
+  /** Cuts one replica off, and lets the others look for a leader at once: two lead for a while, one of them in vain. What they
+   *  have answered it before is late. */
   #depose(leader: TestReplica): void {
     this.#groups = this.#replicas.map(({ id }) => (id === leader.id ? 1 : 0))
     const others = this.#replicas.filter(({ id }) => id !== leader.id)
+    const isLate = ({ to, kind }: Message): boolean =>
+      to === leader.id && kind === 'heartbeat-response'
+    this.#heldUp.push(...this.#inFlight.filter(isLate))
+    this.#inFlight = this.#inFlight.filter((message) => !isLate(message))
     for (const { core } of others) core.forgetLeader()
     const successor = this.#pick(others)
     successor.core.campaign()
