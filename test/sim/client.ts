@@ -19,14 +19,20 @@ export interface ClientParts {
   readonly faults: FaultCounts
   /** With a session, what has no answer is sent again; without one it ends with an unknown outcome. */
   readonly withSession: boolean
+  /** A reader only reads, again at once, and stays with whom it takes for the leader until that refuses. */
+  readonly readsOnly: boolean
   /** Hears of every write that is answered, at the moment of the answer. */
   acknowledged(result: ProposeResult): void
+  /** Hears of every read when a node is asked; what is returned, hears the index that it was served at. */
+  asked(): (appliedIndex: LogIndex) => void
 }
 
 type Request = Pick<Operation, 'op' | 'key' | 'value' | 'expected' | 'callNs'>
 
 const keyCount = 3
-const patienceSteps = 60
+const operations = ['put', 'get', 'get', 'cas', 'cas', 'delete'] as const
+/** Before a client asks elsewhere: some wait for a leader that stands still, others go to its successor meanwhile. */
+const patienceSteps = [15, 60, 120] as const
 /** Between a refusal and the next attempt. */
 const pauseSteps = 3
 
@@ -42,6 +48,7 @@ export class SimulatedClient {
   #startedStep = 0
   #pausedUntilStep = 0
   #target = 1
+  readonly #patienceSteps: number
   #session: LogIndex | null = null
   #sequence = 0
   #valueCount = 0
@@ -50,6 +57,7 @@ export class SimulatedClient {
   constructor(parts: ClientParts) {
     this.#parts = parts
     this.#target = integerBetween(parts.random, 1, parts.cluster.nodes.length)
+    this.#patienceSteps = parts.readsOnly ? 120 : (patienceSteps[this.#between(0, 2)] ?? 0)
   }
 
   get isIdle(): boolean {
@@ -61,7 +69,7 @@ export class SimulatedClient {
     if (this.#waiting) this.#losePatience()
     if (this.#waiting || this.#parts.trace.step < this.#pausedUntilStep) return
     if (this.#request === null) {
-      if (!more || this.#between(0, 2) === 0) return
+      if (!more || (!this.#parts.readsOnly && this.#between(0, 2) === 0)) return
       this.#request = this.#draw()
     }
     this.#send(this.#request)
@@ -69,8 +77,8 @@ export class SimulatedClient {
 
   #draw(): Request {
     const key = `k${this.#between(1, keyCount)}`
-    const op =
-      (['put', 'get', 'get', 'cas', 'cas', 'delete'] as const)[this.#between(0, 5)] ?? 'get'
+    const { readsOnly } = this.#parts
+    const op = readsOnly ? 'get' : (operations[this.#between(0, 5)] ?? 'get')
     const writes = op === 'put' || op === 'cas'
     if (op !== 'get') this.#sequence += 1
     return {
@@ -110,8 +118,13 @@ export class SimulatedClient {
 
   #read(node: SimulatedNode, request: Request): void {
     const attempt = this.#attempt
-    const options = { timeoutMs: 500, anywhere: this.#between(0, 1) === 0 }
-    const read = node.replica?.read(({ keyValue }) => keyValue.get(request.key), options)
+    const anywhere = !this.#parts.readsOnly && this.#between(0, 1) === 0
+    const options = { timeoutMs: 500, anywhere }
+    const served = this.#parts.asked()
+    const read = node.replica?.read(({ keyValue }, appliedIndex) => {
+      served(appliedIndex)
+      return keyValue.get(request.key)
+    }, options)
     read?.then(
       (row) => {
         if (!this.#hears(attempt)) return
@@ -193,7 +206,7 @@ export class SimulatedClient {
   #losePatience(): void {
     const node = this.#parts.cluster.node(this.#target)
     const died = this.#attemptLife !== node.processName
-    if (!died && this.#parts.trace.step - this.#startedStep < patienceSteps) return
+    if (!died && this.#parts.trace.step - this.#startedStep < this.#patienceSteps) return
     const request = this.#request
     if (request === null) return
     this.#attempt += 1
@@ -213,7 +226,8 @@ export class SimulatedClient {
   #elsewhere(error?: unknown): void {
     this.#waiting = false
     this.#pausedUntilStep = this.#parts.trace.step + pauseSteps
-    const hint = this.#between(0, 3) === 0 ? null : leaderNamedBy(error)
+    const isTrusting = this.#parts.readsOnly || this.#between(0, 3) > 0
+    const hint = isTrusting ? leaderNamedBy(error) : null
     this.#target = hint ?? this.#between(1, this.#parts.cluster.nodes.length)
   }
 

@@ -25,19 +25,23 @@ export class Nemesis {
   readonly #faults: FaultCounts
   /** Out of 100 steps, so many bring something: some runs are calm, some wild. */
   readonly #eventPercent: number
+  readonly #hasLeases: boolean
   readonly #trace: Trace
   #endings: Ending[] = []
+  #challengeStep = 0
 
   constructor({ cluster, random, faults, trace }: NemesisParts) {
     this.#cluster = cluster
     this.#random = random
     this.#faults = faults
     this.#trace = trace
-    this.#eventPercent = this.#pick([2, 5, 12])
+    this.#hasLeases = cluster.settings.leaseMs > 0
+    // A lease takes a leader that reigns for a while.
+    this.#eventPercent = this.#pick(this.#hasLeases ? [0, 1, 3] : [2, 5, 12])
     const { network, nodes } = cluster
     network.lossPercent = this.#pick([0, 0, 2, 10])
     network.duplicatePercent = this.#pick([0, 5, 20])
-    network.delayStepsMax = this.#pick([0, 1, 1, 4, 12])
+    network.delayStepsMax = this.#pick(this.#hasLeases ? [0, 1, 1, 4] : [0, 1, 1, 4, 12])
     network.strayPermille = this.#pick([0, 5, 30])
     for (const node of nodes) {
       node.disk.flushPercent = this.#pick([100, 60, 15])
@@ -47,6 +51,7 @@ export class Nemesis {
 
   async act(): Promise<void> {
     await this.#end()
+    this.#challenge()
     if (this.#between(1, 100) > this.#eventPercent) return
     const node = this.#pick(this.#cluster.nodes)
     const victim = this.#victim()
@@ -89,14 +94,18 @@ export class Nemesis {
   }
 
   #crash(node: SimulatedNode): void {
-    if (!node.isUp) return
-    if (this.#between(0, 1) === 0) {
-      this.#faults.crash += 1
-      node.kill()
-    } else if (node.sendsUntilCrash === 0) {
+    if (this.#between(0, 1) === 0) this.#kill(node)
+    else if (node.isUp && node.sendsUntilCrash === 0) {
       this.#faults.crashInsideTurn += 1
       node.sendsUntilCrash = this.#between(1, 6)
+      this.#later(1, 80, () => restart(node))
     }
+  }
+
+  #kill(node: SimulatedNode): void {
+    if (!node.isUp) return
+    this.#faults.crash += 1
+    node.kill()
     this.#later(1, 80, () => restart(node))
   }
 
@@ -145,16 +154,67 @@ export class Nemesis {
     this.#later(1, 80, () => restart(node))
   }
 
-  #fill({ disk }: SimulatedNode): void {
-    disk.isFull = true
+  /** Every second time the process dies of it: what the disk refused must not be there for the next one. */
+  #fill(node: SimulatedNode): void {
+    node.disk.isFull = true
     this.#later(5, 80, () => {
-      disk.isFull = false
+      if (this.#between(0, 1) === 0) this.#kill(node)
+      node.disk.isFull = false
     })
   }
 
   #stall(node: SimulatedNode): void {
     this.#faults.processStalled += 1
     node.stalledSteps = this.#between(2, 80)
+  }
+
+  /** Puts a leader to the test that answers reads, by a lease or by rounds under way. */
+  #challenge(): void {
+    const { step } = this.#trace
+    const leader = this.#cluster.leader()
+    const status = leader?.status() ?? null
+    if (step < this.#challengeStep || leader === undefined || status === null) return
+    if (leader.stalledSteps > 0 || (!status.leaseHeld && status.pending.reads === 0)) return
+    this.#challengeStep = step + this.#restSteps()
+    if (status.leaseHeld && this.#between(0, 1) === 0) this.#pause(leader)
+    else this.#depose(leader)
+  }
+
+  /** Between two challenges. */
+  #restSteps(): number {
+    return this.#hasLeases ? this.#between(40, 100) : this.#between(150, 400)
+  }
+
+  /** The leader stands still for longer than a lease and an election take. Of its successor it may hear only some time after it
+   *  goes on. */
+  #pause(leader: SimulatedNode): void {
+    this.#faults.leaderPaused += 1
+    leader.stalledSteps = this.#between(40, 79)
+    this.#trace.add(`n${leader.id} is paused for ${leader.stalledSteps} steps`)
+    if (this.#between(0, 3) === 0) return
+    for (const { id } of this.#cluster.nodes) this.#cluster.network.cut(id, leader.id)
+    this.#later(leader.stalledSteps, leader.stalledSteps + 40, () => {
+      this.#cluster.network.heal()
+    })
+  }
+
+  /** The others take their leader for lost and one campaigns at once, while the leader hears nothing of it but what they answered
+   *  before, late: two lead for a while. */
+  #depose(leader: SimulatedNode): void {
+    const { nodes, network } = this.#cluster
+    const others = nodes.filter((node) => node !== leader && node.isUp && node.stalledSteps === 0)
+    const successor = longestLogOf(others)
+    if (successor === undefined) return
+    this.#faults.leaderDeposed += 1
+    this.#trace.add(`n${successor.id} deposes n${leader.id}`)
+    for (const { id, replica } of others) {
+      network.cut(leader.id, id)
+      replica?.forgetLeader()
+    }
+    network.cut(successor.id, leader.id)
+    this.#faults.messageHeldUp += network.holdUp(leader.id, this.#between(5, 40))
+    successor.replica?.campaign()
+    this.#mendLater()
   }
 
   #jump(node: SimulatedNode): void {
@@ -191,6 +251,11 @@ export class Nemesis {
   #between(min: number, max: number): number {
     return integerBetween(this.#random, min, max)
   }
+}
+
+function longestLogOf(nodes: readonly SimulatedNode[]): SimulatedNode | undefined {
+  const lastIndex = (node: SimulatedNode): number => node.status()?.lastIndex ?? 0
+  return nodes.toSorted((a, b) => lastIndex(b) - lastIndex(a))[0]
 }
 
 /** A process that ended is started again, and so is one that stopped because of its disk. One that was still to crash is spared. */

@@ -5,7 +5,7 @@ import type { FaultCounts } from './faults.js'
 import type { Trace } from './trace.js'
 
 interface Flight {
-  readonly dueStep: number
+  dueStep: number
   readonly message: PeerMessage
 }
 
@@ -52,6 +52,14 @@ export class SimulatedNetwork {
     }
     this.#flights = later
     return due
+  }
+
+  /** What is under way to a node comes so much later.
+   *  @returns how many messages. */
+  holdUp(to: number, steps: number): number {
+    const late = this.#flights.filter(({ message }) => message.message.to === to)
+    for (const flight of late) flight.dueStep += steps
+    return late.length
   }
 
   cut(from: number, to: number): void {

@@ -5,6 +5,7 @@ import type { Checker } from './checkers/checker.js'
 import { CommittedLog } from './checkers/committed-log.js'
 import { ElectionSafety } from './checkers/election-safety.js'
 import { ExactlyOnce } from './checkers/exactly-once.js'
+import { FreshReads } from './checkers/fresh-reads.js'
 import { LeaderCompleteness } from './checkers/leader-completeness.js'
 import { checkLinearizability } from './checkers/linearizability.js'
 import { Monotone } from './checkers/monotone.js'
@@ -97,7 +98,8 @@ class Run {
       new ExactlyOnce(),
     ]
     const durable = new AcknowledgedIsDurable(committed)
-    this.clients = ['a', 'b', 'c', 'd'].map(
+    const fresh = new FreshReads(committed)
+    this.clients = ['a', 'b', 'c', 'd', 'e'].map(
       (name, at) =>
         new SimulatedClient({
           name,
@@ -106,10 +108,19 @@ class Run {
           trace,
           faults: this.faults,
           withSession: at < 2,
+          readsOnly: at === 4,
           acknowledged: (result) => {
             this.#guarded(() => {
               durable.acknowledged(result, this.cluster)
             })
+          },
+          asked: () => {
+            const { floor } = fresh
+            return (appliedIndex) => {
+              this.#guarded(() => {
+                fresh.served(floor, appliedIndex)
+              })
+            }
           },
         }),
     )

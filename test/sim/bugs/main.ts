@@ -1,4 +1,4 @@
-/** npm run sim:bugs -- [--seeds N] [--share K/M] [--only TEXT] [--disk real|memory]: plants one bug at a time and says which seed found it.
+/** npm run sim:bugs -- [--seeds N] [--seed S] [--share K/M] [--only TEXT] [--disk real|memory]: plants one bug at a time and says which seed found it.
  *  --share 2/10 takes every tenth bug from the second on. */
 import { spawnSync } from 'node:child_process'
 import type { SpawnSyncReturns } from 'node:child_process'
@@ -14,6 +14,7 @@ const build = fileURLToPath(new URL('../../../', import.meta.url))
 const { values } = parseArgs({
   options: {
     seeds: { type: 'string', default: '500' },
+    seed: { type: 'string', default: '1' },
     share: { type: 'string', default: '1/1' },
     only: { type: 'string', default: '' },
     // For bugs that are not in the log a model of it does, and does it faster.
@@ -57,7 +58,8 @@ function runWithLogBug({ logBug }: LogBug): SpawnSyncReturns<string> {
 
 function simulate(folder: string, flags: readonly string[]): SpawnSyncReturns<string> {
   const program = path.join(folder, 'test/sim/main.js')
-  const all = [program, '--seeds', values.seeds, '--first', ...flags]
+  const range = ['--seeds', values.seeds, '--seed', values.seed]
+  const all = [program, ...range, '--first', ...flags]
   return spawnSync(process.execPath, all, { encoding: 'utf8' })
 }
 

@@ -106,6 +106,12 @@ export const plantedBugs: readonly PlantedBug[] = [
     replacement: 'confirmed >= 0',
   },
   {
+    name: 'an answer to an earlier read round confirms the newest one',
+    file: 'raft/heartbeat.js',
+    text: 'state.reads.confirm(message.from, message.context);',
+    replacement: 'state.reads.confirm(message.from, state.reads.pendingRound);',
+  },
+  {
     name: 'a new leader serves reads before it has committed in its term',
     file: 'raft/read-index.js',
     text: 'log.holds(commitIndex, term)',
@@ -329,6 +335,19 @@ export const plantedBugs: readonly PlantedBug[] = [
     file: 'raft/read-index.js',
     text: 'knowsCommitted(state) ? reads.takeAsked() : []',
     replacement: 'reads.takeAsked()',
+  },
+  {
+    name: 'a lease is measured in ticks alone, and a read served after a pause',
+    file: 'raft/lease.js',
+    text: 'nowTicks + skippedTicks',
+    replacement: 'nowTicks',
+    also: [{ file: 'raft/timer.js', text: 'expireLease(state);', replacement: '' }],
+  },
+  {
+    name: 'who promised a lease votes as soon as it forgets its leader',
+    file: 'raft/lease.js',
+    text: 'limits.leaseTicks > 0 && nowTicks - heardTicks < limits.electionTicksMin',
+    replacement: 'false',
   },
 ]
 
