@@ -1,6 +1,8 @@
 #include "base/crc32c.h"
 
+#include <algorithm>
 #include <array>
+#include <cstring>
 
 #include "base/coding.h"
 
@@ -43,6 +45,19 @@ constexpr ByteTables kByteTables = MakeByteTables();
 
 uint32_t StepByte(uint32_t state, std::byte byte) {
   return (state >> 8) ^ kByteTables[0][(state ^ static_cast<uint32_t>(byte)) & 0xff];
+}
+
+// Piece by piece, so that the checksum finds the copy in the nearest cache.
+uint32_t CopyThroughCaches(uint32_t crc, std::byte* to, std::span<const std::byte> bytes) {
+  constexpr size_t kPieceBytes = 4096;
+  while (!bytes.empty()) {
+    const size_t piece = std::min(bytes.size(), kPieceBytes);
+    std::memcpy(to, bytes.data(), piece);
+    crc = Crc32cExtend(crc, {to, piece});
+    to += piece;
+    bytes = bytes.subspan(piece);
+  }
+  return crc;
 }
 
 #if defined(__x86_64__)
@@ -107,6 +122,50 @@ __attribute__((target("sse4.2"))) uint32_t ExtendHardware(uint32_t crc, const st
     state = _mm_crc32_u8(static_cast<uint32_t>(state), static_cast<uint8_t>(*at));
   }
   return ~static_cast<uint32_t>(state);
+}
+
+void StoreAround(std::byte* to, uint64_t word) {
+  // A machine word, which every x86-64 has.
+  _mm_stream_si64(reinterpret_cast<long long*>(to), static_cast<long long>(word));
+}
+
+// REQUIRES: `to` is a multiple of 8, bytes of 3 * kStreamBytes.
+__attribute__((target("sse4.2"))) uint32_t CopyAroundCaches(uint32_t crc, std::byte* to,
+                                                            const std::byte* from, size_t bytes) {
+  uint64_t state = ~crc;
+  for (const std::byte* end = from + bytes; from < end;) {
+    uint64_t second = 0;
+    uint64_t third = 0;
+    for (size_t offset = 0; offset < kStreamBytes; offset += 8) {
+      const uint64_t words[] = {Load64(from + offset), Load64(from + kStreamBytes + offset),
+                                Load64(from + 2 * kStreamBytes + offset)};
+      state = _mm_crc32_u64(state, words[0]);
+      second = _mm_crc32_u64(second, words[1]);
+      third = _mm_crc32_u64(third, words[2]);
+      StoreAround(to + offset, words[0]);
+      StoreAround(to + kStreamBytes + offset, words[1]);
+      StoreAround(to + 2 * kStreamBytes + offset, words[2]);
+    }
+    state = ShiftOneStream(static_cast<uint32_t>(state)) ^ second;
+    state = ShiftOneStream(static_cast<uint32_t>(state)) ^ third;
+    from += 3 * kStreamBytes;
+    to += 3 * kStreamBytes;
+  }
+  // Such stores are not ordered by what hands the memory over.
+  _mm_sfence();
+  return ~static_cast<uint32_t>(state);
+}
+
+// Copies whole lines of the cache that way, what is in front of and behind them as usual.
+uint32_t CopyHardware(uint32_t crc, std::byte* to, std::span<const std::byte> bytes) {
+  constexpr size_t kLineBytes = 64;
+  constexpr size_t kStrideBytes = 3 * kStreamBytes;
+  if (bytes.size() < kStrideBytes + kLineBytes) return CopyThroughCaches(crc, to, bytes);
+  const size_t front = -reinterpret_cast<uintptr_t>(to) % kLineBytes;
+  const size_t middle = (bytes.size() - front) / kStrideBytes * kStrideBytes;
+  crc = CopyThroughCaches(crc, to, bytes.first(front));
+  crc = CopyAroundCaches(crc, to + front, bytes.data() + front, middle);
+  return CopyThroughCaches(crc, to + front + middle, bytes.subspan(front + middle));
 }
 
 __attribute__((target("sse4.2"))) void ExtendLanesHardware(std::array<uint32_t, 4>* crcs,
@@ -180,6 +239,14 @@ void Crc32cExtendLanes(std::array<uint32_t, 4>* crcs, std::span<const std::byte>
     uint32_t* crc = &(*crcs)[at / 4 % 4];
     *crc = Crc32cExtendSoftware(*crc, rows.subspan(at, 4));
   }
+}
+
+uint32_t Crc32cCopy(uint32_t crc, std::byte* to, std::span<const std::byte> bytes) {
+#if defined(__x86_64__)
+  static const bool kHardware = HasHardware();
+  if (kHardware) return CopyHardware(crc, to, bytes);
+#endif
+  return CopyThroughCaches(crc, to, bytes);
 }
 
 uint32_t Crc32cExtend(uint32_t crc, std::span<const std::byte> bytes) {

@@ -1,5 +1,6 @@
 #include "base/crc32c.h"
 
+#include <algorithm>
 #include <random>
 #include <string>
 #include <vector>
@@ -33,6 +34,22 @@ TEST(Crc32c, ContinuesFromWhatCameBefore) {
   const uint32_t first = Crc32c(all.first(3'333));
 
   CHECK_EQ(Crc32cExtend(first, all.subspan(3'333)), Crc32c(all));
+}
+
+TEST(Crc32c, CopiesForEveryLengthAndAlignment) {
+  std::mt19937_64 random(2);
+  std::vector<std::byte> bytes(20'000);
+  for (std::byte& byte : bytes) byte = static_cast<std::byte>(random());
+
+  for (size_t length = 0; length < 13'000; length += 1 + length / 11) {
+    const std::span<const std::byte> from(bytes.data() + length % 7, length);
+    const size_t offset = length % 67;
+    std::vector<std::byte> to(offset + length + 1, std::byte{0xee});
+    CHECK_EQ(Crc32cCopy(5, to.data() + offset, from), Crc32cExtendSoftware(5, from));
+    CHECK(std::equal(from.begin(), from.end(), to.begin() + static_cast<ptrdiff_t>(offset)));
+    CHECK(to.back() == std::byte{0xee});
+    CHECK(offset == 0 || to[offset - 1] == std::byte{0xee});
+  }
 }
 
 }  // namespace clustor::test

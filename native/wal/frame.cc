@@ -53,11 +53,11 @@ size_t EncodeFrame(std::byte* dst, uint64_t term, uint64_t index, uint8_t kind,
   Store64(dst + 20, index);
   dst[28] = std::byte{kind};
   std::byte* body = dst + kEntryPayloadOffset;
-  if (!payload.empty() && payload.data() != body) {
-    std::memcpy(body, payload.data(), payload.size());
-  }
   const size_t covered = kEntryPayloadOffset + payload.size();
-  Store32(dst + covered, Crc32c({dst, covered}));
+  const uint32_t crc = payload.data() == body
+                           ? Crc32c({dst, covered})
+                           : Crc32cCopy(Crc32c({dst, kEntryPayloadOffset}), body, payload);
+  Store32(dst + covered, crc);
   return covered + kFrameTrailerBytes;
 }
 
