@@ -7,6 +7,7 @@
   'variables': {
     'fast_list': [
       'native/base/crc32c.cc',
+      'native/base/crc_lanes.cc',
       'native/binding/addon.cc',
       'native/binding/completion_queue.cc',
       'native/binding/log_object.cc',
@@ -15,6 +16,7 @@
       'native/wal/block_builder.cc',
       'native/wal/block_reader.cc',
       'native/wal/block_sealer.cc',
+      'native/wal/block_writer.cc',
       'native/wal/committer.cc',
       'native/wal/durable_writer.cc',
       'native/wal/frame.cc',

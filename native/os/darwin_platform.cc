@@ -34,6 +34,9 @@ Status SyncFileData(int fd, const std::string& path) { return FullSync(fd, path)
 
 Status SyncDirectoryFile(int fd, const std::string& path) { return FullSync(fd, path); }
 
+// There is no such call.
+Status StartFileWriteback(int, uint64_t, uint64_t, const std::string&) { return Status::Ok(); }
+
 Status AllocateFile(int fd, uint64_t bytes, const std::string& path) {
   fstore_t store{};
   store.fst_flags = F_ALLOCATECONTIG | F_ALLOCATEALL;

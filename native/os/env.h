@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "base/pieces.h"
 #include "base/status.h"
 #include "os/file_system.h"
 
@@ -22,6 +23,17 @@ class File {
   // Writes all bytes at offset: short writes and EINTR are continued. On failure any part of the
   // range may have been written.
   virtual Status WriteAt(uint64_t offset, std::span<const std::byte> bytes) = 0;
+  // The same for pieces that follow each other.
+  virtual Status WritePiecesAt(uint64_t offset, const Pieces& pieces) {
+    for (const std::span<const std::byte> piece : pieces.spans()) {
+      RETURN_IF_ERROR(WriteAt(offset, piece));
+      offset += piece.size();
+    }
+    return Status::Ok();
+  }
+  // The device may begin with what was written to this range, so that a SyncData that follows has
+  // less to wait for. Promises nothing; that it failed says the same as a failed WriteAt.
+  virtual Status StartWriteback(uint64_t, uint64_t) { return Status::Ok(); }
   // Fills `into` from offset; returns how many bytes there were, less only at the end of the file.
   virtual StatusOr<size_t> ReadAt(uint64_t offset, std::span<std::byte> into) = 0;
   // fdatasync, or what brings bytes to the disk on this system. Never retried: after a failure the

@@ -13,6 +13,16 @@ Status SyncFileData(int fd, const std::string& path) {
   return Status::Ok();
 }
 
+// Waits for nothing but a place in the queue of the device. It does not take the news of a failed
+// write away from the fdatasync that follows: only a call that waits for pages would.
+Status StartFileWriteback(int fd, uint64_t offset, uint64_t bytes, const std::string& path) {
+  const int result = sync_file_range(fd, static_cast<off_t>(offset), static_cast<off_t>(bytes),
+                                     SYNC_FILE_RANGE_WRITE);
+  // Emulated systems lack the call.
+  if (result == 0 || errno == ENOSYS) return Status::Ok();
+  return Status::FromErrno(errno, "sync_file_range", path);
+}
+
 Status SyncDirectoryFile(int fd, const std::string& path) {
   if (fsync(fd) != 0) return Status::FromErrno(errno, "fsync", path);
   return Status::Ok();

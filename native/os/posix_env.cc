@@ -5,10 +5,12 @@
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
@@ -68,6 +70,19 @@ class PosixFile final : public File {
     return Status::Ok();
   }
 
+  Status WritePiecesAt(uint64_t offset, const Pieces& pieces) override {
+    for (uint64_t done = 0; done < pieces.bytes();) {
+      const StatusOr<size_t> written = WriteSome(offset + done, pieces, done);
+      if (!written.ok()) return written.status();
+      done += *written;
+    }
+    return Status::Ok();
+  }
+
+  Status StartWriteback(uint64_t offset, uint64_t bytes) override {
+    return StartFileWriteback(descriptor_.get(), offset, bytes, path_);
+  }
+
   StatusOr<size_t> ReadAt(uint64_t offset, std::span<std::byte> into) override {
     size_t done = 0;
     while (done < into.size()) {
@@ -101,6 +116,30 @@ class PosixFile final : public File {
   }
 
  private:
+  // One write of what follows the first `done` bytes: as much as one call takes.
+  StatusOr<size_t> WriteSome(uint64_t offset, const Pieces& pieces, uint64_t done) {
+    std::array<iovec, kVectorsMax> vectors;
+    size_t count = 0;
+    pieces.ForEach(done, pieces.bytes() - done, [&](std::span<const std::byte> piece) {
+      // iovec is of reading as well; nobody writes through this pointer.
+      if (count < vectors.size()) {
+        vectors[count++] = {const_cast<std::byte*>(piece.data()), piece.size()};
+      }
+    });
+    ssize_t written;
+    do {
+      written = pwritev(descriptor_.get(), vectors.data(), static_cast<int>(count),
+                        static_cast<off_t>(offset));
+    } while (written < 0 && errno == EINTR);
+    if (written < 0) return Status::FromErrno(errno, "pwritev", path_);
+    // A write of nothing without an error would loop for ever; no file system should do it.
+    if (written == 0) return Status::FromErrno(EIO, "pwritev", path_);
+    return static_cast<size_t>(written);
+  }
+
+  // Below every system's IOV_MAX; few blocks have more pieces.
+  static constexpr size_t kVectorsMax = 64;
+
   const Descriptor descriptor_;
   const std::string path_;
 };

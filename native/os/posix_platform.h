@@ -14,6 +14,8 @@ namespace clustor {
 Status SyncFileData(int fd, const std::string& path);
 // The same for a directory: the names in it.
 Status SyncDirectoryFile(int fd, const std::string& path);
+// File::StartWriteback.
+Status StartFileWriteback(int fd, uint64_t offset, uint64_t bytes, const std::string& path);
 // File::Allocate.
 Status AllocateFile(int fd, uint64_t bytes, const std::string& path);
 // Of a path that exists.

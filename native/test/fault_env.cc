@@ -15,12 +15,15 @@ std::string LastPart(const std::string& path) { return path.substr(path.find_las
 std::string Parent(const std::string& path) { return path.substr(0, path.find_last_of('/')); }
 
 const char* NameOf(Call call) {
-  constexpr const char* kNames[] = {"open",   "write",  "sync",          "allocate",
-                                    "rename", "remove", "syncDirectory", "read"};
+  constexpr const char* kNames[] = {"open",   "write",         "sync", "allocate",      "rename",
+                                    "remove", "syncDirectory", "read", "startWriteback"};
   return kNames[static_cast<size_t>(call)];
 }
 
-bool Changes(Call call) { return call != Call::kRead && call != Call::kOpen; }
+// What an early writeback may bring to the disk is what a crash may find there without it.
+bool Changes(Call call) {
+  return call != Call::kRead && call != Call::kOpen && call != Call::kStartWriteback;
+}
 
 std::shared_ptr<Inode> CloneSeen(const Inode& inode) {
   auto clone = std::make_shared<Inode>();
@@ -97,6 +100,10 @@ class FaultFile final : public File {
       inode_->dirty.insert(inode_->dirty.end(), s);
     }
     return met;
+  }
+
+  Status StartWriteback(uint64_t, uint64_t) override {
+    return env_->Meet(Call::kStartWriteback, path_, "sync_file_range");
   }
 
   StatusOr<size_t> ReadAt(uint64_t offset, std::span<std::byte> into) override {

@@ -32,7 +32,8 @@ enum class Call : uint8_t {
   kRename,
   kRemove,
   kSyncDirectory,
-  kRead
+  kRead,
+  kStartWriteback
 };
 
 constexpr uint64_t kSector = 512;
@@ -166,7 +167,7 @@ class FaultEnv final : public Env {
   std::set<std::string> locks_;
   std::vector<Fault> faults_;
   std::string only_on_;
-  uint64_t counts_[8] = {};
+  uint64_t counts_[9] = {};
   uint64_t changes_ = 0;
   uint64_t bytes_written_ = 0;
   uint64_t zero_bytes_written_ = 0;

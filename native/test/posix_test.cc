@@ -78,6 +78,54 @@ TEST(PosixEnv, ContinuesShortWritesAndReportsTheErrorBehindThem) {
   CHECK_EQ((*file)->Bytes().value(), 4'096u);
 }
 
+TEST(PosixEnv, WritesPiecesOneBehindTheOther) {
+  TemporaryDirectory directory;
+  auto file = PosixEnv()->OpenFile(directory.path() + "/f", OpenMode::kCreate);
+  CHECK_OK(file.status());
+  std::vector<std::byte> bytes(30'000);
+  for (size_t i = 0; i < bytes.size(); ++i) bytes[i] = static_cast<std::byte>(i * 7 >> 3);
+  // Backwards in memory, so that none continues the one before; more than one call takes.
+  Pieces pieces;
+  std::vector<std::byte> expected;
+  for (size_t at = bytes.size(); at >= 200; at -= 200) {
+    pieces.Add(std::span(bytes).subspan(at - 200, 200));
+    expected.insert(expected.end(), bytes.begin() + static_cast<ptrdiff_t>(at - 200),
+                    bytes.begin() + static_cast<ptrdiff_t>(at));
+  }
+  CHECK_EQ(pieces.spans().size(), 150u);
+
+  CHECK_OK((*file)->WritePiecesAt(100, pieces));
+  CHECK_OK((*file)->StartWriteback(0, 100 + pieces.bytes()));
+
+  std::vector<std::byte> found(expected.size());
+  CHECK_EQ((*file)->ReadAt(100, found).value(), expected.size());
+  CHECK(found == expected);
+  CHECK_EQ((*file)->Bytes().value(), 100 + expected.size());
+}
+
+// W12
+TEST(PosixEnv, ContinuesPiecesBehindAShortWriteAndReportsTheErrorBehindThem) {
+  TemporaryDirectory directory;
+  auto file = PosixEnv()->OpenFile(directory.path() + "/f", OpenMode::kCreate);
+  CHECK_OK(file.status());
+  const std::vector<std::byte> first(3'000, std::byte{1});
+  const std::vector<std::byte> second(7'000, std::byte{2});
+  Pieces pieces(first);
+  pieces.Add(second);
+  signal(SIGXFSZ, SIG_IGN);
+  rlimit before;
+  getrlimit(RLIMIT_FSIZE, &before);
+  const rlimit small{4'096, before.rlim_max};
+  setrlimit(RLIMIT_FSIZE, &small);
+
+  const Status status = (*file)->WritePiecesAt(0, pieces);
+  setrlimit(RLIMIT_FSIZE, &before);
+
+  CHECK_EQ(status.code(), StatusCode::kIo);
+  CHECK_EQ(status.details().os_errno, EFBIG);
+  CHECK_EQ((*file)->Bytes().value(), 4'096u);
+}
+
 // W19
 TEST(PosixEnv, LocksOncePerOpenAndNamesThePid) {
   TemporaryDirectory directory;

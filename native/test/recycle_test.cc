@@ -162,10 +162,13 @@ TEST(Recycling, IsNotFooledByAPayloadThatLooksLikeTheNextBlock) {
   BlockBuilder builder;
   for (const uint64_t ahead : {0, 5}) {
     // Everything but the salt is right, or the number proves a hole.
-    const StatusOr<BuiltBlock> built =
+    StatusOr<BuiltBlock> built =
         builder.Build(plan, {newest.segment_seq, 4096, {}, {}, {block + ahead, checksum}}, nullptr);
     CHECK_OK(built.status());
-    std::copy(built->bytes.begin(), built->bytes.end(),
+    built->Complete();
+    const std::span<const std::byte> bytes = built->bytes.spans().front();
+    CHECK_EQ(bytes.size(), built->bytes.bytes());
+    std::copy(bytes.begin(), bytes.end(),
               end.bytes.begin() + static_cast<std::ptrdiff_t>(end.offset + ahead * 4096));
     log.env->SetBytes(end.path, end.bytes);
 

@@ -7,6 +7,7 @@
 #include <optional>
 #include <span>
 
+#include "base/pieces.h"
 #include "base/status.h"
 #include "wal/block_sealer.h"
 #include "wal/format.h"
@@ -17,10 +18,22 @@
 namespace clustor {
 
 struct BuiltBlock {
-  std::span<const std::byte> bytes;  // With padding; valid until the next Build.
+  // With padding; valid until the next Build and as long as the writes of the plan.
+  Pieces bytes;
   uint64_t unpadded_bytes = 0;
-  uint32_t checksum = 0;
   BlockHeader header;
+  uint32_t checksum = 0;  // After Complete.
+
+  // All but checksum and padding.
+  uint64_t covered_bytes() const { return unpadded_bytes - kBlockChecksumBytes; }
+  // Brings what stands before the byte `to` into the checksum. REQUIRES: to <= covered_bytes().
+  void Cover(uint64_t to);
+  // Covers the rest and writes the checksum to its place: then the bytes are those of the block.
+  void Complete();
+
+  BlockChecksummer checksummer;
+  uint64_t checksummed_bytes = 0;
+  std::byte* checksum_place = nullptr;
 };
 
 // What a block is made of besides its plan.
@@ -39,13 +52,16 @@ class BlockBuilder {
   // Bytes the block of this plan takes at most in such a segment, with padding.
   static uint64_t BytesMax(const GroupPlan& plan, uint32_t alignment, StoredForm form);
 
-  // Hard state and truncation as in the plan, then its batches; encrypted in place, unless sealer
-  // is null. REQUIRES: the plan fits a segment. Errors: of the sealer;
-  // kCryptoUnavailable and kOutOfMemory when leaves cannot be made.
+  // Hard state and truncation as in the plan, then its batches; encrypted, unless sealer is null.
+  // Large batches that are stored as they are stay where they are. REQUIRES: the plan fits a
+  // segment. Errors: of the sealer; kCryptoUnavailable and kOutOfMemory when leaves cannot be made.
   StatusOr<BuiltBlock> Build(const GroupPlan& plan, const BlockPlace& place, BlockSealer* sealer);
 
  private:
   std::byte* Reserve(uint64_t bytes);
+  // The frames of the plan as they are stored; returns the end of what was put at `at`.
+  StatusOr<std::byte*> PutPlanned(const GroupPlan& plan, StoredForm form, bool sealed,
+                                  std::byte* at, Pieces* frames);
   // Puts the frames of the plan at `at`, in a form other than the plain one; returns their end.
   StatusOr<std::byte*> PutStoredFrames(const GroupPlan& plan, StoredForm form, std::byte* at);
 

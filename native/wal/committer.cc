@@ -73,9 +73,10 @@ Status Committer::Start(CommitterStart start) {
 
 bool Committer::Step() {
   std::optional<Completion> completion;
+  Group group;  // Lives as long as the block, which may stand in its memory.
   {
     const MutexLock lock(&commit_mutex_);
-    Group group = queue_.TakeGroup(group_limits_);
+    group = queue_.TakeGroup(group_limits_);
     if (group.empty()) return false;
     completion = CommitGroup(&group);
     UpdateMaintenance();
@@ -142,7 +143,6 @@ Completion Committer::Complete(uint64_t through_sequence, Status status) const {
 }
 
 Status Committer::Execute(Group* group, GroupPlan* plan, StageTimes* times) {
-  AddToSeal();
   Status room = EnsureRoom(plan);
   // Votes in front of the entry that finds no space need not share its fate.
   if (room.IsShortage() && KeepStateWrites(group)) {
@@ -156,11 +156,11 @@ Status Committer::Execute(Group* group, GroupPlan* plan, StageTimes* times) {
                       chain_, tail_.offset(), tail_.mac()},
                      sealer_.is_on() ? &sealer_ : nullptr);
   if (!built.ok()) return built.status();
-  built_ = *built;
+  built_ = std::move(*built);
   times->encoded = env_->MonotonicNs();
   const Proof proof = {chain_.block + 1, tail_.segment_seq(), plan->last_index, plan->last_term,
                        plan->entry_count > 0};
-  RETURN_IF_ERROR(writer_.Write(built_, proof, times));
+  RETURN_IF_ERROR(writer_.Write(&built_, proof, times));
   Publish(*plan, built_);
   return Status::Ok();
 }
@@ -261,7 +261,7 @@ void Committer::Publish(const GroupPlan& plan, const BuiltBlock& block) {
   chain_.checksum = block.checksum;
   end_segment_ = tail_.segment_seq();
   unsealed_ = true;
-  tail_.Advance(block.bytes.size());
+  tail_.Advance(block.bytes.bytes());
 }
 
 // Brings the newest block into what will seal its segment. That takes as long as writing it, and
@@ -271,7 +271,7 @@ void Committer::AddToSeal() {
   unsealed_ = false;
   SegmentMac* mac = tail_.mac();
   if (mac == nullptr) return;
-  mac->Add(built_.header, built_.bytes.first(static_cast<size_t>(built_.unpadded_bytes)));
+  mac->Add(built_.header, built_.bytes.Slice(0, built_.unpadded_bytes));
 }
 
 void Committer::Count(const Group& group, const GroupPlan& plan, const BuiltBlock& block,
@@ -291,7 +291,7 @@ void Committer::Count(const Group& group, const GroupPlan& plan, const BuiltBloc
     if (writer_.SyncsLedger()) ++stats_.ledger_syncs;
     stats_.sync_stalls += (times.synced - times.written > stall_ns_ ? 1u : 0u) +
                           (times.proven - times.synced > stall_ns_ ? 1u : 0u);
-    stats_.bytes_written += block.bytes.size();
+    stats_.bytes_written += block.bytes.bytes();
     stats_.frame_bytes_written += plan.frame_bytes;
     stats_.entries_written += plan.entry_count;
   }

@@ -32,7 +32,7 @@ Status DurableWriter::EnsureRoom(RoomFor what) {
   return ledger_->EnsureRoom(what);
 }
 
-Status DurableWriter::Write(const BuiltBlock& block, const Proof& proof, StageTimes* times) {
+Status DurableWriter::Write(BuiltBlock* block, const Proof& proof, StageTimes* times) {
   switch (setting_) {
     case LedgerSetting::kOrdered:
       return WriteOrdered(block, proof, times);
@@ -45,16 +45,16 @@ Status DurableWriter::Write(const BuiltBlock& block, const Proof& proof, StageTi
 }
 
 // W1: a failed sync is never tried again (W2).
-Status DurableWriter::WriteOrdered(const BuiltBlock& block, const Proof& proof, StageTimes* times) {
-  Status status = tail_->Write(block.bytes);
-  if (!status.ok()) return Undo(std::move(status), block.bytes.size(), false);
+Status DurableWriter::WriteOrdered(BuiltBlock* block, const Proof& proof, StageTimes* times) {
+  Status status = tail_->Write(block);
+  if (!status.ok()) return Undo(std::move(status), block->bytes.bytes(), false);
   times->written = env_->MonotonicNs();
   watch_->Begin(times->written);
   status = tail_->Sync();
   if (!status.ok()) return Poisoned(status);
   times->synced = env_->MonotonicNs();
   status = ledger_->WriteProof(proof);
-  if (!status.ok()) return Undo(std::move(status), block.bytes.size(), true);
+  if (!status.ok()) return Undo(std::move(status), block->bytes.bytes(), true);
   watch_->Begin(times->synced);
   status = ledger_->Sync();
   if (!status.ok()) return Poisoned(status);
@@ -62,10 +62,9 @@ Status DurableWriter::WriteOrdered(const BuiltBlock& block, const Proof& proof, 
   return Status::Ok();
 }
 
-Status DurableWriter::WriteOverlapped(const BuiltBlock& block, const Proof& proof,
-                                      StageTimes* times) {
+Status DurableWriter::WriteOverlapped(BuiltBlock* block, const Proof& proof, StageTimes* times) {
   Status status = WriteBoth(block, proof);
-  if (!status.ok()) return Undo(std::move(status), block.bytes.size(), true);
+  if (!status.ok()) return Undo(std::move(status), block->bytes.bytes(), true);
   times->written = env_->MonotonicNs();
   watch_->Begin(times->written);
   status = SyncBoth(proof.block, times);
@@ -79,10 +78,10 @@ Status DurableWriter::WriteOverlapped(const BuiltBlock& block, const Proof& proo
 
 // Nothing depends on which of the two is written or synced first. Without a companion all four
 // orders come up, so that tests see what a crash makes of each.
-Status DurableWriter::WriteBoth(const BuiltBlock& block, const Proof& proof) {
+Status DurableWriter::WriteBoth(BuiltBlock* block, const Proof& proof) {
   const bool claim_first = threads_ == Threads::kNone && (proof.block & 1) != 0;
   if (claim_first) RETURN_IF_ERROR(ledger_->WriteClaim(proof));
-  RETURN_IF_ERROR(tail_->Write(block.bytes));
+  RETURN_IF_ERROR(tail_->Write(block));
   return claim_first ? Status::Ok() : ledger_->WriteClaim(proof);
 }
 
@@ -101,9 +100,9 @@ Status DurableWriter::SyncBoth(uint64_t block_number, StageTimes* times) {
   return ledger_first ? Status::Ok() : ledger_->file()->SyncData();
 }
 
-Status DurableWriter::WriteInline(const BuiltBlock& block, const Proof& proof, StageTimes* times) {
-  Status status = tail_->Write(block.bytes);
-  if (!status.ok()) return Undo(std::move(status), block.bytes.size(), false);
+Status DurableWriter::WriteInline(BuiltBlock* block, const Proof& proof, StageTimes* times) {
+  Status status = tail_->Write(block);
+  if (!status.ok()) return Undo(std::move(status), block->bytes.bytes(), false);
   times->written = env_->MonotonicNs();
   watch_->Begin(times->written);
   status = tail_->Sync();

@@ -31,9 +31,9 @@ class DurableWriter {
 
   // Makes room for what Write adds to the ledger, before a byte is written.
   Status EnsureRoom(RoomFor what);
-  // Writes the block at the end of the tail; on OK it may be acknowledged. After a shortage nothing
-  // of it is left on the disk (W5); any other failure is a poison (W2).
-  Status Write(const BuiltBlock& block, const Proof& proof, StageTimes* times);
+  // Completes the block and writes it at the end of the tail; on OK it may be acknowledged. After a
+  // shortage nothing of it is left on the disk (W5); any other failure is a poison (W2).
+  Status Write(BuiltBlock* block, const Proof& proof, StageTimes* times);
 
   // Proves the newest block if no block record does. After a shortage it can be tried again; any
   // other failure is a poison.
@@ -51,10 +51,10 @@ class DurableWriter {
   void Stop() { companion_.Stop(); }
 
  private:
-  Status WriteOrdered(const BuiltBlock& block, const Proof& proof, StageTimes* times);
-  Status WriteOverlapped(const BuiltBlock& block, const Proof& proof, StageTimes* times);
-  Status WriteInline(const BuiltBlock& block, const Proof& proof, StageTimes* times);
-  Status WriteBoth(const BuiltBlock& block, const Proof& proof);
+  Status WriteOrdered(BuiltBlock* block, const Proof& proof, StageTimes* times);
+  Status WriteOverlapped(BuiltBlock* block, const Proof& proof, StageTimes* times);
+  Status WriteInline(BuiltBlock* block, const Proof& proof, StageTimes* times);
+  Status WriteBoth(BuiltBlock* block, const Proof& proof);
   Status SyncBoth(uint64_t block_number, StageTimes* times);
   Status WriteConfirmation();
   Status Undo(Status why, uint64_t block_bytes, bool ledger_written);

@@ -197,20 +197,25 @@ const char* DecodeBlockHeader(std::span<const std::byte> bytes, BlockHeader* hea
   return nullptr;
 }
 
+void BlockChecksummer::Add(std::span<const std::byte> bytes) {
+  lanes_.Add(bytes);
+  bytes_ += bytes.size();
+  if (IsPlanted(PlantedBug::kLengthChecksum)) plain_ = Crc32cExtend(plain_, bytes);
+}
+
+uint32_t BlockChecksummer::Value() const {
+  if (IsPlanted(PlantedBug::kLengthChecksum)) return plain_;
+  // Zeros complete the last row of words.
+  CrcLanes lanes = lanes_;
+  constexpr CrcLanes::Bytes kZeros{};
+  lanes.Add(std::span(kZeros).first(static_cast<size_t>(-bytes_ % CrcLanes::kBytes)));
+  return Crc32c(lanes.Value());
+}
+
 uint32_t BlockChecksum(std::span<const std::byte> covered) {
-  constexpr size_t kRowBytes = 16;
-  if (IsPlanted(PlantedBug::kLengthChecksum)) return Crc32c(covered);
-  std::array<uint32_t, 4> lanes{};
-  const size_t rows_bytes = covered.size() / kRowBytes * kRowBytes;
-  Crc32cExtendLanes(&lanes, covered.first(rows_bytes));
-  if (rows_bytes < covered.size()) {
-    std::array<std::byte, kRowBytes> last{};
-    std::memcpy(last.data(), covered.data() + rows_bytes, covered.size() - rows_bytes);
-    Crc32cExtendLanes(&lanes, last);
-  }
-  std::array<std::byte, kRowBytes> values;
-  for (size_t lane = 0; lane < lanes.size(); ++lane) Store32(values.data() + 4 * lane, lanes[lane]);
-  return Crc32c(values);
+  BlockChecksummer checksum;
+  checksum.Add(covered);
+  return checksum.Value();
 }
 
 bool IsBlockOf(const SegmentHeader& segment, const BlockHeader& header) {

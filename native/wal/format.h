@@ -14,6 +14,7 @@
 #include <span>
 #include <string>
 
+#include "base/crc_lanes.h"
 #include "base/status.h"
 #include "wal/hard_state.h"
 
@@ -133,6 +134,17 @@ bool IsBlockOf(const SegmentHeader& segment, const BlockHeader& header);
 // every fourth 32-bit word. Header and frames end with CRC32Cs of their own, and the CRC32C of
 // bytes with their CRC32C behind them is a constant: a plain one over the whole block would tell
 // its lengths and nothing else (docs/wal-format.md, section 4).
+class BlockChecksummer {
+ public:
+  void Add(std::span<const std::byte> bytes);
+  uint32_t Value() const;
+
+ private:
+  CrcLanes lanes_;
+  uint64_t bytes_ = 0;
+  uint32_t plain_ = 0;  // For a planted bug.
+};
+
 uint32_t BlockChecksum(std::span<const std::byte> covered);
 
 // Bytes of a block on disk, padding included.

@@ -155,8 +155,8 @@ Status Scrubber::ScrubBlocks(File* file, const SegmentHeader& header) {
       if (bad != nullptr) return Damage(cursor_->segment_seq, offset, bad);
     }
     if (cursor_->mac != nullptr) {
-      cursor_->mac->Stage(block.plaintext, block.offset);
-      cursor_->mac->Add(block.header, block.stored);
+      cursor_->mac->Stage(Pieces(block.plaintext), block.offset);
+      cursor_->mac->Add(block.header, Pieces(block.stored));
     }
     cursor_->chain = ChainEnd{block.header.number, block.checksum};
     cursor_->offset = reader.offset();

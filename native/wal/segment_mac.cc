@@ -51,32 +51,42 @@ StatusOr<std::unique_ptr<SegmentMac>> SegmentMac::Create(const SegmentHeader& he
   return std::unique_ptr<SegmentMac>(new SegmentMac(header, std::move(*hmac), std::move(*content)));
 }
 
-void SegmentMac::Stage(std::span<const std::byte> plaintext, uint64_t offset) {
+void SegmentMac::Stage(const Pieces& plaintext, uint64_t offset) {
   staged_ = lanes_;
+  offset += kBlockHeaderBytes;
+  for (const std::span<const std::byte> frames : plaintext.spans()) {
+    StageFrames(frames, offset);
+    offset += frames.size();
+  }
+}
+
+void SegmentMac::StageFrames(std::span<const std::byte> frames, uint64_t offset) {
   uint64_t at = 0;
-  while (at < plaintext.size()) {
-    const std::span<const std::byte> rest = plaintext.subspan(at);
+  while (at < frames.size()) {
+    const std::span<const std::byte> rest = frames.subspan(at);
     std::array<std::byte, 8> frame_offset;
-    Store64(frame_offset.data(), offset + kBlockHeaderBytes + at);
+    Store64(frame_offset.data(), offset + at);
     staged_.offsets.Add(frame_offset);
     staged_.entries.Add(rest.first(kFrameHeaderBytes + Load32(rest.data() + 4)));
     at += StoredFrameBytesAt(rest);
   }
 }
 
-void SegmentMac::Add(const BlockHeader& header, std::span<const std::byte> stored) {
+void SegmentMac::Add(const BlockHeader& header, const Pieces& stored) {
   lanes_ = staged_;
   if (header.entry_count > 0) {
     if (entry_count_ == 0) first_index_ = header.first_index;
     last_index_ = header.first_index + header.entry_count - 1;
     entry_count_ += header.entry_count;
   }
+  const auto update = [this](std::span<const std::byte> piece) { content_.Update(piece); };
   if (header.IsEncrypted()) {
     // The tag stands for all that is encrypted.
-    content_.Update(stored.first(kBlockHeaderBytes));
-    content_.Update(stored.last(kBlockTagBytes + kBlockChecksumBytes));
+    constexpr uint64_t kEndBytes = kBlockTagBytes + kBlockChecksumBytes;
+    stored.ForEach(0, kBlockHeaderBytes, update);
+    stored.ForEach(stored.bytes() - kEndBytes, kEndBytes, update);
   } else {
-    content_.Update(stored);
+    stored.ForEach(0, stored.bytes(), update);
   }
 }
 

@@ -9,6 +9,7 @@
 #include <span>
 #include <string>
 
+#include "base/pieces.h"
 #include "base/status.h"
 #include "crypto/hash.h"
 #include "crypto/key_ring.h"
@@ -33,10 +34,10 @@ class SegmentMac {
                                                       const KeyRing* keys);
 
   // The next block, of which these are the frames as they are stored, not encrypted. `offset` is
-  // the block's.
-  void Stage(std::span<const std::byte> plaintext, uint64_t offset);
+  // the block's. No frame stands in two pieces.
+  void Stage(const Pieces& plaintext, uint64_t offset);
   // The block that was staged last belongs to the segment. `stored`: all of it without padding.
-  void Add(const BlockHeader& header, std::span<const std::byte> stored);
+  void Add(const BlockHeader& header, const Pieces& stored);
 
   // The trailer of the blocks so far. More can be added afterwards. Errors: kOutOfMemory.
   StatusOr<SegmentTrailer> Finish();
@@ -50,6 +51,7 @@ class SegmentMac {
   };
 
   SegmentMac(const SegmentHeader& header, HmacSha256 key, Sha256 content);
+  void StageFrames(std::span<const std::byte> frames, uint64_t offset);
 
   const uint64_t segment_seq_;
   HmacSha256 key_;

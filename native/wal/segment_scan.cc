@@ -176,8 +176,8 @@ const char* SegmentScanner::ApplyBlock(const BlockView& block) {
                            static_cast<uint32_t>(block.stored.size())});
   }
   if (scan_.mac != nullptr) {
-    scan_.mac->Stage(block.plaintext, block.offset);
-    scan_.mac->Add(header, block.stored);
+    scan_.mac->Stage(Pieces(block.plaintext), block.offset);
+    scan_.mac->Add(header, Pieces(block.stored));
   }
   const std::optional<LogAnchor>& anchor = context_.options->anchor;
   if (anchor && header.number == anchor->block) scan_.anchor_checksum = block.checksum;

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/planted_bug.h"
+#include "wal/block_writer.h"
 #include "wal/poison.h"
 #include "wal/zero_file.h"
 
@@ -99,9 +100,7 @@ Status SegmentTail::Install(Spare* spare, const SegmentHeader& header) {
   return Poisoned(undone);
 }
 
-Status SegmentTail::Write(std::span<const std::byte> block) {
-  return file_->WriteAt(offset_, block);
-}
+Status SegmentTail::Write(BuiltBlock* block) { return WriteBlock(file_.get(), offset_, block); }
 
 Status SegmentTail::Rollback(uint64_t block_bytes) {
   if (IsPlanted(PlantedBug::kSkipRollback)) return Status::Ok();

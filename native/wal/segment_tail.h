@@ -17,6 +17,8 @@
 
 namespace clustor {
 
+struct BuiltBlock;
+
 // Where the chain of blocks stands.
 struct ChainEnd {
   uint64_t block = 0;     // Number of the last block, 0 before the first.
@@ -52,8 +54,9 @@ class SegmentTail {
   // The same with the headroom as the new segment. Errors: kDiskFull when it is not there.
   Status RotateIntoHeadroom(const ChainEnd& end, uint64_t base_index);
 
-  // Writes the block at offset(). Not durable before Sync, not part of the log before Advance.
-  Status Write(std::span<const std::byte> block);
+  // Completes the block and writes it at offset(). Not durable before Sync, not part of the log
+  // before Advance.
+  Status Write(BuiltBlock* block);
   Status Sync() {
     return IsPlanted(PlantedBug::kSkipSegmentSync) ? Status::Ok() : file_->SyncData();
   }

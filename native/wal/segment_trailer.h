@@ -8,6 +8,7 @@
 #include <optional>
 #include <span>
 
+#include "base/crc_lanes.h"
 #include "base/status.h"
 #include "crypto/hash.h"
 #include "wal/format.h"
@@ -20,22 +21,6 @@ inline constexpr uint8_t kTrailerVersion = 1;
 enum class MacSuite : uint8_t {
   kLanes = 1,    // The published one: over the lanes alone, which a forger can keep. Never written.
   kContent = 2,  // Also over a SHA-256 of all that the segment holds.
-};
-
-// CRC32C in four lanes: word i of a stream of 32-bit words goes to lane i mod 4.
-class CrcLanes {
- public:
-  static constexpr size_t kBytes = 16;
-  using Bytes = std::array<std::byte, kBytes>;
-
-  void Add(std::span<const std::byte> bytes);
-  // The lanes as four u32, with the last word padded with zeros. More can be added afterwards.
-  Bytes Value() const;
-
- private:
-  std::array<uint32_t, 4> lanes_{};
-  Bytes carry_{};  // Of a row of four words that is not complete.
-  size_t carry_bytes_ = 0;
 };
 
 struct SegmentTrailer {
