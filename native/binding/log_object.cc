@@ -22,6 +22,7 @@ namespace clustor {
 namespace {
 
 constexpr uint8_t kNormalEntry = 0;
+constexpr size_t kPayloadBytesLimit = UINT32_MAX - 64;
 
 // What AsyncTask carries when there is nothing to carry.
 struct Nothing {};
@@ -41,25 +42,69 @@ struct AppendCursor {
   uint64_t term = 0;
 };
 
-// Encodes the next `count` entries into a batch of their own. The payloads stand where they belong,
-// so one copy moves them.
+// Memory for the frames of a batch, whose other fields are filled in.
+StatusOr<FrameBatch> NewBatch(size_t frame_bytes, uint64_t first_index, uint64_t term,
+                              std::span<const uint32_t> byte_lengths) {
+  FrameBatch batch;
+  batch.bytes = Slab(frame_bytes);
+  if (batch.bytes.data() == nullptr) return OutOfMemory(frame_bytes);
+  batch.byte_lengths.assign(byte_lengths.begin(), byte_lengths.end());
+  batch.first_index = first_index;
+  batch.last_index = first_index + byte_lengths.size() - 1;
+  batch.last_term = term;
+  return batch;
+}
+
+// Encodes the next `count` entries into a batch of their own. The payloads stand where they belong
+// in their frames.
 StatusOr<FrameBatch> TakeBatch(AppendCursor* cursor, size_t count) {
   if (count == 0 || count > cursor->byte_lengths.size()) return ArgumentError("bad write count");
   const std::span<const uint32_t> byte_lengths = cursor->byte_lengths.first(count);
   const std::optional<size_t> total = FrameBytesWithin(byte_lengths, cursor->bytes.size());
   if (!total) return ArgumentError("frames exceed their bytes");
-  FrameBatch batch;
-  batch.bytes = Slab(*total);
-  if (batch.bytes.data() == nullptr) return OutOfMemory(*total);
-  std::memcpy(batch.bytes.data(), cursor->bytes.data(), *total);
-  SealFrames(batch.bytes.data(), byte_lengths, cursor->term, cursor->next_index, kNormalEntry);
-  batch.byte_lengths.assign(byte_lengths.begin(), byte_lengths.end());
-  batch.first_index = cursor->next_index;
-  batch.last_index = cursor->next_index + count - 1;
-  batch.last_term = cursor->term;
-  cursor->bytes = cursor->bytes.subspan(*total);
+  StatusOr<FrameBatch> batch = NewBatch(*total, cursor->next_index, cursor->term, byte_lengths);
+  if (!batch.ok()) return batch;
+  std::byte* at = batch->bytes.data();
+  for (const uint32_t byte_length : byte_lengths) {
+    const std::span<const std::byte> payload =
+        cursor->bytes.subspan(kEntryPayloadOffset, byte_length - kEntryFrameOverheadBytes);
+    at += EncodeFrame(at, cursor->term, cursor->next_index++, kNormalEntry, payload);
+    cursor->bytes = cursor->bytes.subspan(byte_length);
+  }
   cursor->byte_lengths = cursor->byte_lengths.subspan(count);
-  cursor->next_index += count;
+  return batch;
+}
+
+// The bytes of every Uint8Array of the list, each looked at once; nothing when one is none.
+std::optional<std::vector<std::span<const std::byte>>> ToPayloads(const Napi::Value& value) {
+  if (!value.IsArray()) return std::nullopt;
+  const Napi::Array list = value.As<Napi::Array>();
+  std::vector<std::span<const std::byte>> payloads(list.Length());
+  for (uint32_t i = 0; i < payloads.size(); ++i) {
+    const auto bytes = ToBytes(list.Get(i));
+    if (!bytes) return std::nullopt;
+    payloads[i] = *bytes;
+  }
+  return payloads;
+}
+
+StatusOr<FrameBatch> EncodeBatch(std::span<const std::span<const std::byte>> payloads,
+                                 uint64_t first_index, uint64_t term) {
+  std::vector<uint32_t> byte_lengths;
+  byte_lengths.reserve(payloads.size());
+  size_t total = 0;
+  for (const std::span<const std::byte> payload : payloads) {
+    // What no frame can say is no length; far below that the log has limits of its own.
+    if (payload.size() > kPayloadBytesLimit) return ArgumentError("a payload is too large");
+    byte_lengths.push_back(static_cast<uint32_t>(FrameBytes(payload.size())));
+    total += byte_lengths.back();
+  }
+  StatusOr<FrameBatch> batch = NewBatch(total, first_index, term, byte_lengths);
+  if (!batch.ok()) return batch;
+  std::byte* at = batch->bytes.data();
+  for (const std::span<const std::byte> payload : payloads) {
+    at += EncodeFrame(at, term, first_index++, kNormalEntry, payload);
+  }
   return batch;
 }
 
@@ -74,14 +119,8 @@ StatusOr<FrameBatch> CopyBatch(const Napi::CallbackInfo& info) {
   }
   const std::optional<size_t> total = FrameBytesWithin(*byte_lengths, bytes->size());
   if (!total || *total != bytes->size()) return ArgumentError("byteLengths do not fit the bytes");
-  FrameBatch batch;
-  batch.bytes = Slab(*total);
-  if (batch.bytes.data() == nullptr) return OutOfMemory(*total);
-  std::memcpy(batch.bytes.data(), bytes->data(), *total);
-  batch.byte_lengths.assign(byte_lengths->begin(), byte_lengths->end());
-  batch.first_index = *first_index;
-  batch.last_index = *first_index + byte_lengths->size() - 1;
-  batch.last_term = *last_term;
+  StatusOr<FrameBatch> batch = NewBatch(*total, *first_index, *last_term, *byte_lengths);
+  if (batch.ok()) std::memcpy(batch->bytes.data(), bytes->data(), *total);
   return batch;
 }
 
@@ -113,21 +152,24 @@ Napi::Value FromNothing(Napi::Env env, Nothing&) { return env.Undefined(); }
 }  // namespace
 
 Napi::Function LogObject::Class(Napi::Env env, std::vector<PropertyDescriptor> methods) {
-  methods.insert(methods.end(), {
-                                    InstanceMethod<&LogObject::Append>("append"),
-                                    InstanceMethod<&LogObject::AppendQuietly>("appendQuietly"),
-                                    InstanceMethod<&LogObject::Submit>("submit"),
-                                    InstanceMethod<&LogObject::CommitThrough>("commitThrough"),
-                                    InstanceMethod<&LogObject::Read>("read"),
-                                    InstanceMethod<&LogObject::TruncatePrefix>("truncatePrefix"),
-                                    InstanceMethod<&LogObject::Prove>("prove"),
-                                    InstanceMethod<&LogObject::MerkleRoot>("merkleRoot"),
-                                    InstanceMethod<&LogObject::SetKeys>("setKeys"),
-                                    InstanceMethod<&LogObject::NewScrub>("newScrub"),
-                                    InstanceMethod<&LogObject::Stats>("stats"),
-                                    InstanceMethod<&LogObject::Failures>("failures"),
-                                    InstanceMethod<&LogObject::Close>("close"),
-                                });
+  methods.insert(methods.end(),
+                 {
+                     InstanceMethod<&LogObject::Append>("append"),
+                     InstanceMethod<&LogObject::AppendQuietly>("appendQuietly"),
+                     InstanceMethod<&LogObject::AppendPayloads>("appendPayloads"),
+                     InstanceMethod<&LogObject::AppendPayloadsQuietly>("appendPayloadsQuietly"),
+                     InstanceMethod<&LogObject::Submit>("submit"),
+                     InstanceMethod<&LogObject::CommitThrough>("commitThrough"),
+                     InstanceMethod<&LogObject::Read>("read"),
+                     InstanceMethod<&LogObject::TruncatePrefix>("truncatePrefix"),
+                     InstanceMethod<&LogObject::Prove>("prove"),
+                     InstanceMethod<&LogObject::MerkleRoot>("merkleRoot"),
+                     InstanceMethod<&LogObject::SetKeys>("setKeys"),
+                     InstanceMethod<&LogObject::NewScrub>("newScrub"),
+                     InstanceMethod<&LogObject::Stats>("stats"),
+                     InstanceMethod<&LogObject::Failures>("failures"),
+                     InstanceMethod<&LogObject::Close>("close"),
+                 });
   return DefineClass(env, "NativeLog", methods);
 }
 
@@ -227,6 +269,31 @@ Napi::Value LogObject::AppendWith(const Napi::CallbackInfo& info,
     sequence = (handle_->log().*submit)(std::move(write));
   }
   return Submitted(env, sequence);
+}
+
+Napi::Value LogObject::AppendPayloads(const Napi::CallbackInfo& info) {
+  return AppendPayloadsWith(info, &Log::Submit);
+}
+
+Napi::Value LogObject::AppendPayloadsQuietly(const Napi::CallbackInfo& info) {
+  return AppendPayloadsWith(info, &Log::SubmitQuietly);
+}
+
+Napi::Value LogObject::AppendPayloadsWith(const Napi::CallbackInfo& info,
+                                          uint64_t (Log::*submit)(Write write)) {
+  const Napi::Env env = info.Env();
+  const auto payloads = ToPayloads(info[0]);
+  const auto first_index = ToPosition(info[1]);
+  const auto term = ToPosition(info[2]);
+  if (!payloads || payloads->empty() || !first_index || !term) {
+    return Throw(env, ArgumentError("appendPayloads(payloads, firstIndex, term)"));
+  }
+  StatusOr<FrameBatch> batch = EncodeBatch(*payloads, *first_index, *term);
+  if (!batch.ok()) return Throw(env, batch.status());
+  Write write;
+  write.frames = std::move(batch.value());
+  write.shortages_heard = handle_->completions().shortages_heard();
+  return Submitted(env, (handle_->log().*submit)(std::move(write)));
 }
 
 Napi::Value LogObject::Submit(const Napi::CallbackInfo& info) {

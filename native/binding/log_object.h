@@ -32,7 +32,11 @@ class LogObject final : public Napi::ObjectWrap<LogObject> {
 
   Napi::Value Append(const Napi::CallbackInfo& info);
   Napi::Value AppendQuietly(const Napi::CallbackInfo& info);
+  Napi::Value AppendPayloads(const Napi::CallbackInfo& info);
+  Napi::Value AppendPayloadsQuietly(const Napi::CallbackInfo& info);
   Napi::Value AppendWith(const Napi::CallbackInfo& info, uint64_t (Log::*submit)(Write write));
+  Napi::Value AppendPayloadsWith(const Napi::CallbackInfo& info,
+                                 uint64_t (Log::*submit)(Write write));
   Napi::Value Submit(const Napi::CallbackInfo& info);
   Napi::Value CommitThrough(const Napi::CallbackInfo& info);
   Napi::Value Read(const Napi::CallbackInfo& info);

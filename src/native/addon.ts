@@ -119,6 +119,11 @@ export interface NativeLog {
   ): number
   /** As `append`, but nothing is committed before `commitThrough`, which must follow. */
   appendQuietly: NativeLog['append']
+  /** Frames and submits payloads, at least one, as one write, straight from where they are. Bytes are copied.
+   *  @returns its sequence number; 0 when the log was closed. */
+  appendPayloads(payloads: readonly Uint8Array[], firstIndex: number, term: number): number
+  /** As `appendPayloads`, but nothing is committed before `commitThrough`, which must follow. */
+  appendPayloadsQuietly: NativeLog['appendPayloads']
   /** Blocks until the write of this sequence number has completed, committing on the calling thread, and calls
    *  NativeCompletion for everything that has completed before it returns. Not after `close`. */
   commitThrough(sequence: number): void

@@ -6,7 +6,7 @@ const initialEntries = 256
 /** A group of 4 MiB (the default of groupBytesMax) and its frames stay below this. */
 const keptBytesMax = 8 * 1024 * 1024
 
-/** Payloads on their way to the log, each with room for its frame around it: one copy here, at the call, so that the
+/** Small payloads on their way to the log, each with room for its frame around it: one copy here, at the call, so that the
  *  caller's buffer is free at once; one more in the native call, into memory that the committer owns. */
 export class AppendBuffer {
   #bytes = Buffer.allocUnsafeSlow(initialBytes)
@@ -57,10 +57,9 @@ export class AppendBuffer {
   }
 
   /** Submits everything and starts anew.
-   *  @param append a method of the native log.
    *  @returns the sequence number of the last write; 0 when the log was closed. */
-  submit(append: NativeLog['append'], firstIndex: number, term: number): number {
-    const sequence = append(
+  submit(native: Pick<NativeLog, 'append'>, firstIndex: number, term: number): number {
+    const sequence = native.append(
       this.#bytes,
       this.#byteLengths,
       this.#counts.subarray(0, this.#writeCount),

@@ -23,7 +23,17 @@ export interface Waiter<Place> {
   readonly reject: (error: ClustorError) => void
 }
 
-/** Payloads of callers, collected for one turn of the event loop and submitted in one native call.
+/** The native calls of an append: those after which a thread commits, or those of a caller who commits himself. */
+type NativeAppends = Pick<NativeLog, 'append' | 'appendPayloads'>
+
+/** Appends from this size on are submitted at the call, straight from the caller's memory: the one copy that is saved costs
+ *  more than a native call of their own. */
+const directBytesMin = 64 * 1024
+/** And that of a batch when its payloads have this size on the average: each costs the native call some time. */
+const directPayloadBytesMin = 8 * 1024
+
+/** Payloads of callers, collected for one turn of the event loop and submitted in one native call; large ones in a call of
+ *  their own, at once.
  *
  *  `strict` makes a write, so a block and a sync, of every append; `group` makes as few writes as groupBytesMax and
  *  groupEntriesMax allow, and the committer joins writes that wait while it syncs. */
@@ -66,7 +76,7 @@ export class AppendQueue {
 
   /** Copies a payload and queues it. The caller may re-use its memory at once. */
   add(payload: Uint8Array, waiter: Waiter<Appended>): void {
-    const refusal = this.#stage(payload, waiter)
+    const refusal = this.#take(payload, waiter, this.#driver.native)
     if (refusal === null) this.#scheduleFlush()
     else waiter.reject(refusal)
   }
@@ -77,22 +87,32 @@ export class AppendQueue {
     // The news of an earlier failure may be under way: afterwards appends go on.
     if (!this.#driver.closed && !this.#driver.ready) this.#driver.commitAll()
     const outcome = new Outcome()
-    const refusal = this.#stage(payload, outcome)
+    const appends = quietly(this.#driver.native)
+    const refusal = this.#take(payload, outcome, appends)
     if (refusal !== null) throw refusal
-    const { native } = this.#driver
-    this.#submit((...args) => native.appendQuietly(...args))
+    this.#submit(appends)
     this.#driver.commitAll()
     return outcome.get()
   }
 
-  /** @returns why the payload is not taken; null: it is part of the next write. */
-  #stage(payload: Uint8Array, waiter: Waiter<Appended>): ClustorError | null {
+  /** @returns why the payload is not taken; null: it was submitted, or is part of the next write. */
+  #take(
+    payload: Uint8Array,
+    waiter: Waiter<Appended>,
+    appends: NativeAppends,
+  ): ClustorError | null {
     const bytes = payload.byteLength + frameOverheadBytes
     const refusal = this.#refusal(payload.byteLength, bytes)
     if (refusal !== null) return refusal
-    const write = this.#writeFor(bytes, 1)
-    this.#buffer.push(payload)
-    write.add(waiter, bytes)
+    if (this.#goesDirectly(bytes, 1, appends)) {
+      const write = new StagedWrite(this)
+      write.add(waiter, bytes)
+      this.#submitDirectly(write, [payload], appends)
+    } else {
+      const write = this.#writeFor(bytes, 1)
+      this.#buffer.push(payload)
+      write.add(waiter, bytes)
+    }
     return null
   }
 
@@ -109,6 +129,13 @@ export class AppendQueue {
       waiter.reject(refusal)
       return
     }
+    const { native } = this.#driver
+    if (this.#goesDirectly(bytes, payloads.length, native)) {
+      const write = new StagedWrite(this)
+      write.addBatch(waiter, payloads.length, bytes)
+      this.#submitDirectly(write, payloads, native)
+      return
+    }
     const write = this.#writeFor(bytes, payloads.length)
     this.#buffer.reserve(bytes)
     for (const payload of payloads) this.#buffer.push(payload)
@@ -118,31 +145,52 @@ export class AppendQueue {
 
   /** Submits what is queued, unless the log still clears up after a failure. */
   flush(): void {
-    const { native } = this.#driver
-    this.#submit((...args) => native.append(...args))
+    this.#submit(this.#driver.native)
   }
 
-  #submit(append: NativeLog['append']): void {
+  #submit(appends: NativeAppends): void {
     const staged = this.#staged
     if (staged.length === 0 || !this.#driver.ready) return
-    const last = this.#handOver(append)
+    const last = this.#handOver(appends)
     if (last === null) return
     this.#staged = []
     let sequence = last - staged.length
-    for (const write of staged) {
-      write.firstIndex = this.#nextIndex
-      this.#nextIndex += write.entries
-      this.#driver.submitted(write, ++sequence)
-    }
+    for (const write of staged) this.#submitted(write, ++sequence)
   }
 
   /** @returns the sequence number of the last write; null: nothing was submitted, and everybody knows why. */
-  #handOver(append: NativeLog['append']): number | null {
+  #handOver(appends: NativeAppends): number | null {
     try {
-      return this.#buffer.submit(append, this.#nextIndex, this.#term)
+      return this.#buffer.submit(appends, this.#nextIndex, this.#term)
     } catch (error) {
       this.rejectStaged(toClustorError(error))
       return null
+    }
+  }
+
+  #submitted(write: StagedWrite, sequence: number): void {
+    write.firstIndex = this.#nextIndex
+    this.#nextIndex += write.entries
+    this.#driver.submitted(write, sequence)
+  }
+
+  /** Whether an append is submitted at once; what was collected before it then has been. */
+  #goesDirectly(bytes: number, entries: number, appends: NativeAppends): boolean {
+    if (bytes < directBytesMin || bytes < entries * directPayloadBytesMin) return false
+    this.#submit(appends)
+    return this.#driver.ready
+  }
+
+  #submitDirectly(
+    write: StagedWrite,
+    payloads: readonly Uint8Array[],
+    appends: NativeAppends,
+  ): void {
+    this.#queuedBytes += write.bytes
+    try {
+      this.#submitted(write, appends.appendPayloads(payloads, this.#nextIndex, this.#term))
+    } catch (error) {
+      write.settle(toClustorError(error))
     }
   }
 
@@ -216,6 +264,11 @@ export class AppendQueue {
     this.flush()
   }
 }
+
+const quietly = (native: NativeLog): NativeAppends => ({
+  append: (...args) => native.appendQuietly(...args),
+  appendPayloads: (...args) => native.appendPayloadsQuietly(...args),
+})
 
 /** The appends of one write, between their calls and its durability. */
 class StagedWrite implements PendingWrite {

@@ -26,8 +26,8 @@ const onlyTerm = 1
 /** A durable log of one directory. What `append` resolved survives crashes: its block was synced in a segment, then
  *  recorded and synced in the durability ledger (docs/wal-format.md).
  *
- *  Entries are numbered 1, 2, 3, … in the order of the calls, and resolve in that order. All appends of one turn of the
- *  event loop travel in one native call. Close it: an open log holds the lock of its directory. */
+ *  Entries are numbered 1, 2, 3, … in the order of the calls, and resolve in that order. Small appends of one turn of
+ *  the event loop travel in one native call. Close it: an open log holds the lock of its directory. */
 export class DurableLog {
   readonly #driver: LogDriver
   readonly #appends: AppendQueue

@@ -13,7 +13,7 @@ function submitted(buffer: AppendBuffer, payloads: readonly Uint8Array[]): Uint8
   }
   buffer.beginWrite()
   for (const payload of payloads) buffer.push(payload)
-  buffer.submit(append, 1, 1)
+  buffer.submit({ append }, 1, 1)
   return seen
 }
 

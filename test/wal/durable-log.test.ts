@@ -99,6 +99,26 @@ test('W29: a buffer may be changed as soon as append has returned', async (t) =>
   t.deepEqual(await contents(log), ['1:before', '2:one', '3:two'])
 })
 
+test('W29: large payloads are those of the call, in the order of the calls', async (t) => {
+  const { log, directory } = await openLog(t, { durability: 'group' })
+  const letters = Array.from('abcdefgh')
+  const payloads = letters.map((letter, i) => Buffer.alloc(i % 3 === 0 ? 10 : 100_000 + i, letter))
+  const [a, b, c, d, e, f, g, h] = payloads as [Buffer, ...Buffer[]]
+
+  const appended = [log.append(a), log.append(b!), log.appendBatch([c!, d!, e!]), log.append(f!)]
+  t.is(log.appendSync(g!).index, 7)
+  appended.push(log.append(h!))
+  for (const payload of payloads) payload.fill('x')
+  await Promise.all(appended)
+  await log.close()
+
+  const { log: reopened } = await openLog(t, {}, directory)
+  const expected = letters.map(
+    (letter, i) => `${i + 1}:${letter.repeat(i % 3 === 0 ? 10 : 100_000 + i)}`,
+  )
+  t.deepEqual(await contents(reopened), expected)
+})
+
 test('views into larger buffers and into shared memory are appended as they are', async (t) => {
   const { log } = await openLog(t)
   const large = bytes('..middle..')
