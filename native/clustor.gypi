@@ -7,6 +7,7 @@
   'variables': {
     'fast_list': [
       'native/base/crc32c.cc',
+      'native/base/crc_fold.cc',
       'native/base/crc_lanes.cc',
       'native/binding/addon.cc',
       'native/binding/completion_queue.cc',

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "base/coding.h"
+#include "base/crc_fold.h"
 
 #if defined(__x86_64__)
 #include <nmmintrin.h>
@@ -234,6 +235,12 @@ uint32_t Crc32cExtendSoftware(uint32_t crc, std::span<const std::byte> bytes) {
 
 void Crc32cExtendLanes(std::array<uint32_t, 4>* crcs, std::span<const std::byte> rows) {
   static const bool kHardware = HasHardware();
+  static const bool kFolds = CanFoldLanes();
+  if (kFolds && rows.size() >= kFoldBytes) {
+    const size_t folded = rows.size() / kFoldBytes * kFoldBytes;
+    FoldLanes(crcs, rows.first(folded));
+    rows = rows.subspan(folded);
+  }
   if (kHardware) return ExtendLanesHardware(crcs, rows);
   for (size_t at = 0; at < rows.size(); at += 4) {
     uint32_t* crc = &(*crcs)[at / 4 % 4];

@@ -1,6 +1,7 @@
 #include "base/crc32c.h"
 
 #include <algorithm>
+#include <array>
 #include <random>
 #include <string>
 #include <vector>
@@ -34,6 +35,24 @@ TEST(Crc32c, ContinuesFromWhatCameBefore) {
   const uint32_t first = Crc32c(all.first(3'333));
 
   CHECK_EQ(Crc32cExtend(first, all.subspan(3'333)), Crc32c(all));
+}
+
+TEST(Crc32c, HasTheSameFourLanesHoweverLongTheRows) {
+  std::mt19937_64 random(3);
+  std::vector<std::byte> bytes(6'000);
+  for (std::byte& byte : bytes) byte = static_cast<std::byte>(random());
+
+  for (size_t length = 0; length < 5'900; length += 16) {
+    const std::span<const std::byte> rows(bytes.data() + length % 5, length);
+    std::array<uint32_t, 4> expected = {1, 2, 3, 4};
+    for (size_t at = 0; at < length; at += 4) {
+      uint32_t* lane = &expected[at / 4 % 4];
+      *lane = Crc32cExtendSoftware(*lane, rows.subspan(at, 4));
+    }
+    std::array<uint32_t, 4> lanes = {1, 2, 3, 4};
+    Crc32cExtendLanes(&lanes, rows);
+    CHECK(lanes == expected);
+  }
 }
 
 TEST(Crc32c, CopiesForEveryLengthAndAlignment) {

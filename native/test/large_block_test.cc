@@ -15,7 +15,7 @@ namespace {
 
 LogOptions LargeOptions(LedgerSetting ledger = LedgerSetting::kInline) {
   LogOptions options = SmallOptions();
-  options.segment_bytes_max = 4 << 20;
+  options.segment_bytes_max = 8 << 20;
   options.durability = Durability::kGroup;
   options.ledger = ledger;
   return options;
@@ -32,8 +32,8 @@ std::string PayloadOf(size_t bytes, uint64_t seed) {
 // Writes of one group: small, large and small payloads behind a vote.
 std::vector<std::vector<Entry>> GroupOf(uint64_t seed) {
   return {{{1, 0, PayloadOf(300, seed)}},
-          {{1, 0, PayloadOf(600'000, seed + 1)}, {1, 1, PayloadOf(20'000, seed + 2)}},
-          {{1, 0, PayloadOf(700'000, seed + 3)}},
+          {{1, 0, PayloadOf(1'200'000, seed + 1)}, {1, 1, PayloadOf(20'000, seed + 2)}},
+          {{1, 0, PayloadOf(1'400'000, seed + 3)}},
           {{1, 0, ""}}};
 }
 
