@@ -308,7 +308,7 @@ export interface NativeAddon {
 }
 
 /** Must equal kInterfaceVersion of native/binding/addon.cc. */
-const interfaceVersion = 5
+const interfaceVersion = 6
 
 let loaded: NativeAddon | null = null
 
