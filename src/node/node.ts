@@ -80,6 +80,7 @@ export interface NodeStatus {
 
 interface OpenPartition {
   readonly partition: Partition
+  readonly register: PeerRegister
   readonly replica: Replica
   readonly service: ReplicaService
 }
@@ -210,7 +211,7 @@ export class Node {
   async #close(): Promise<void> {
     // What is being opened finds the node closed, and closes its log again.
     await Promise.allSettled(this.#opening.values())
-    const closed = [...this.#partitions.values()].map(({ replica }) => replica.close())
+    const closed = [...this.#partitions.values()].map(closePartition)
     await Promise.all(closed)
     this.#ownKeys?.dispose()
     await Promise.all([this.#clients?.close(), this.#transport.close()])
@@ -250,7 +251,7 @@ export class Node {
       this.#assertOpen()
       const replica = this.#createReplica(name, log, register, createMachine())
       const partition = new Partition(name, replica)
-      this.#remember(name, partition, replica)
+      this.#remember(name, partition, replica, register)
       return partition
     } catch (error) {
       await log.close()
@@ -263,11 +264,13 @@ export class Node {
     name: string,
     partition: Partition<Machine>,
     replica: Replica<Machine>,
+    register: PeerRegister,
   ): void {
     const plain = replica as unknown as Replica
     const service = new ReplicaService(name, plain)
     this.#partitions.set(name, {
       partition: partition,
+      register,
       replica: plain,
       service,
     })
@@ -343,6 +346,12 @@ export class Node {
   #assertOpen(): void {
     if (this.#closing !== null) throw new ClustorError('ERR_CLOSED', 'the node was closed')
   }
+}
+
+/** The register first: the log holds the lock of their directory. */
+async function closePartition({ register, replica }: OpenPartition): Promise<void> {
+  await register.close()
+  await replica.close()
 }
 
 const keysOfFile = ({ keysFile, options }: NodeConfig): KeyRing | undefined =>

@@ -24,7 +24,7 @@ export interface PeerRegisterOptions {
  *
  *  A peer is known by the incarnation of its log from its first channel on. With another log it has lost what it voted and
  *  acknowledged, and nothing of it is heard until it was removed from the partition. What is known is durable before anything of
- *  a peer is heard: it is written once in the life of a peer, and blocks for that. */
+ *  a peer is heard; it is written once in the life of a peer. */
 export class PeerRegister implements PeerAdmission {
   readonly #file: string
   readonly #partition: string
@@ -35,6 +35,11 @@ export class PeerRegister implements PeerAdmission {
   /** Those that were removed, and have not been in contact as members since. */
   readonly #released = new Set<ReplicaId>()
   #members: readonly ReplicaId[] = []
+  /** Of what is known, and of what the file holds. */
+  #version = 0
+  #durableVersion = 0
+  #writing: Promise<void> = Promise.resolve()
+  #isClosed = false
   #reopen: (peer: ReplicaId) => void = () => undefined
   /** The newest change that is applied here. */
   #membershipIndex = asIndex(0)
@@ -65,20 +70,25 @@ export class PeerRegister implements PeerAdmission {
     return { epoch: this.#epoch, incarnation: this.#incarnation, known }
   }
 
-  /** @throws ERR_EPOCH_MISMATCH, ERR_REPLICA_REPLACED; what the file system says when the peer cannot be remembered. */
-  admit(replica: ReplicaId, { epoch, incarnation, known: own }: ChannelGreeting): void {
+  /** @throws ERR_EPOCH_MISMATCH, ERR_REPLICA_REPLACED, ERR_PARTITION_UNKNOWN after `close`; rejects with what the file system says when the peer cannot be
+   *  remembered. */
+  admit(
+    replica: ReplicaId,
+    { epoch, incarnation, known }: ChannelGreeting,
+  ): Promise<void> | undefined {
+    if (this.#isClosed) throw this.#leaving()
     this.#assertSameEpoch(replica, epoch)
     this.#assertSameLog(replica, incarnation)
-    this.#assertKnown(replica, own)
-    const joins = this.#epoch === 0 && epoch > 0
-    if (!joins && !this.#isNews(replica, incarnation)) return
-    const known = { incarnation, sinceIndex: this.#membershipIndex }
-    const peers = new Map(this.#peers).set(replica, known)
-    const joined = Math.max(this.#epoch, epoch)
-    writePeersFile(this.#file, { epoch: joined, peers })
-    this.#epoch = joined
-    this.#peers = peers
-    this.#released.delete(replica)
+    this.#assertKnown(replica, known)
+    if (this.#epoch === 0 && epoch > 0) this.#learn(() => (this.#epoch = epoch))
+    if (this.#isNews(replica, incarnation)) this.#learn(() => this.#know(replica, incarnation))
+    return this.#version === this.#durableVersion ? undefined : this.#write()
+  }
+
+  /** Admits nobody any more; resolves when nothing is being written. */
+  async close(): Promise<void> {
+    this.#isClosed = true
+    await this.#writing.catch(() => undefined)
   }
 
   /** How a peer is made to open its channel again, and to be admitted anew. */
@@ -100,9 +110,39 @@ export class PeerRegister implements PeerAdmission {
     }
   }
 
+  #learn(change: () => void): void {
+    change()
+    this.#version += 1
+  }
+
+  #know(replica: ReplicaId, incarnation: number): void {
+    const known = { incarnation, sinceIndex: this.#membershipIndex }
+    this.#peers = new Map(this.#peers).set(replica, known)
+    this.#released.delete(replica)
+  }
+
+  /** One write at a time; those who come meanwhile wait for the one after it, which has all that is known by then. */
+  #write(): Promise<void> {
+    const again = (): Promise<void> => this.#writeWhatIsKnown()
+    this.#writing = this.#writing.then(again, again)
+    return this.#writing
+  }
+
+  async #writeWhatIsKnown(): Promise<void> {
+    const version = this.#version
+    if (version === this.#durableVersion) return
+    await writePeersFile(this.#file, { epoch: this.#epoch, peers: this.#peers })
+    this.#durableVersion = version
+  }
+
   #isNews(replica: ReplicaId, incarnation: number): boolean {
     if (this.#peers.get(replica)?.incarnation !== incarnation) return true
     return this.#released.has(replica) && this.#members.includes(replica)
+  }
+
+  #leaving(): ClustorError {
+    const message = `partition ${this.#partition} is being closed`
+    return new ClustorError('ERR_PARTITION_UNKNOWN', message)
   }
 
   #assertSameEpoch(replica: ReplicaId, epoch: number): void {

@@ -43,14 +43,14 @@ export function readPeersFile(path: string): PeersFile {
 }
 
 /** Replaces the file, durably. @throws what the file system says. */
-export function writePeersFile(path: string, { epoch, peers }: PeersFile): void {
+export async function writePeersFile(path: string, { epoch, peers }: PeersFile): Promise<void> {
   const rows = [...peers].sort(([a], [b]) => a - b)
   const table = rows.map(([replica, { incarnation, sinceIndex }]) => [
     String(replica),
     { incarnation: String(incarnation), since: String(sinceIndex) },
   ])
   const written = { format, epoch: String(epoch), peers: Object.fromEntries(table) as unknown }
-  replaceFile(path, `${JSON.stringify(written, null, 2)}\n`)
+  await replaceFile(path, `${JSON.stringify(written, null, 2)}\n`)
 }
 
 /** As written, unchecked. */

@@ -69,6 +69,13 @@ export class FramedSocket {
     this.#reader.setBodyBytesMax(Math.min(bytesMax, bodyBytesMax))
   }
 
+  /** Hands bodies on as if they came at this moment. */
+  take(bodies: readonly Buffer[]): void {
+    this.#guard(() => {
+      for (const body of bodies) if (!this.#closed) this.#dispatch(body)
+    })
+  }
+
   /** Stops reading: TCP makes the other side wait. */
   pauseReading(): void {
     this.#socket.pause()

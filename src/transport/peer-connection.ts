@@ -56,6 +56,8 @@ interface SendChannel {
 }
 
 const channelsMax = 65_536
+/** Enough for the first votes and probes of a peer; what is dropped, Raft sends again. */
+const heldBodiesMax = 16
 
 /** One connection to a peer after its handshake; carries messages of all partitions in both directions. */
 export class PeerConnection {
@@ -66,6 +68,9 @@ export class PeerConnection {
   readonly #partitionsSent: AttachedPartition[] = []
   /** By channel number; null for a refused one, what comes there is dropped. */
   readonly #receiveChannels = new Map<number, AttachedPartition | null>()
+  /** What came on channels whose peer is being admitted. */
+  readonly #heldBodies = new Map<number, Buffer[]>()
+  #closed = false
 
   constructor(socket: FramedSocket, options: ConnectionOptions, owner: ConnectionOwner) {
     this.socket = socket
@@ -73,7 +78,10 @@ export class PeerConnection {
     this.#owner = owner
     socket.open({
       onBody: (body) => this.#onBody(body),
-      onClose: (error) => owner.connectionClosed(this, error),
+      onClose: (error) => {
+        this.#closed = true
+        owner.connectionClosed(this, error)
+      },
     })
   }
 
@@ -144,7 +152,10 @@ export class PeerConnection {
   #onMessage(body: Buffer): void {
     const number = channelOf(body)
     const partition = this.#receiveChannels.get(number)
-    if (partition === null) return
+    if (partition === null) {
+      this.#hold(number, body)
+      return
+    }
     if (partition === undefined) {
       throw new ClustorError('ERR_PROTOCOL', `channel ${number} was not opened`)
     }
@@ -181,17 +192,53 @@ export class PeerConnection {
 
   #admit(number: number, partition: AttachedPartition, greeting: ChannelGreeting): void {
     try {
-      partition.admission.admit(this.#options.route.from, greeting)
-      this.#receiveChannels.set(number, partition)
+      const admitted = partition.admission.admit(this.#options.route.from, greeting)
+      if (admitted === undefined) this.#receiveChannels.set(number, partition)
+      else this.#admitLater(number, partition, admitted)
     } catch (error) {
-      const refusal = asClustorError(error)
-      this.#refuseChannel(number, refusal)
-      this.#owner.peerRefused(refusal)
+      this.#refusePeer(number, error)
     }
+  }
+
+  #refusePeer(number: number, error: unknown): void {
+    const refusal = asClustorError(error)
+    this.#refuseChannel(number, refusal)
+    this.#owner.peerRefused(refusal)
+  }
+
+  #admitLater(number: number, partition: AttachedPartition, admitted: Promise<void>): void {
+    const bodies: Buffer[] = []
+    this.#receiveChannels.set(number, null)
+    this.#heldBodies.set(number, bodies)
+    // Closed, refused, opened again, or the partition left meanwhile: the channel is no longer the one that was asked for.
+    const isAsked = (): boolean =>
+      !this.#closed &&
+      this.#heldBodies.get(number) === bodies &&
+      this.#owner.findPartition(partition.key.name) === partition
+    admitted.then(
+      () => {
+        if (!isAsked()) return
+        this.#heldBodies.delete(number)
+        this.#receiveChannels.set(number, partition)
+        this.socket.take(bodies)
+      },
+      (error: unknown) => {
+        if (isAsked()) this.#refusePeer(number, error)
+      },
+    )
+  }
+
+  /** Messages of a peer that is being admitted wait, those of one that is refused are dropped. */
+  #hold(number: number, body: Buffer): void {
+    const bodies = this.#heldBodies.get(number)
+    if (bodies === undefined || bodies.length === heldBodiesMax) return
+    // A copy: what is received is a view of a buffer that is used again.
+    bodies.push(Buffer.from(body))
   }
 
   #refuseChannel(number: number, error: ClustorError): void {
     this.#receiveChannels.set(number, null)
+    this.#heldBodies.delete(number)
     const head = channelHead(frameTypes.channelRefused, number)
     this.socket.writer.frame(Buffer.concat([head, encodeError(error)]))
   }

@@ -33,8 +33,9 @@ export interface PeerAdmission {
   /** For a channel to a peer. */
   greeting(peer: ReplicaId): ChannelGreeting
   /** Called for each channel that a peer opens, before any of its messages is received.
-   *  @throws what the peer is to be refused with; nothing of it is received then. */
-  admit(peer: ReplicaId, greeting: ChannelGreeting): void
+   *  @returns undefined when the peer is admitted, or a promise of that; its messages wait meanwhile.
+   *  @throws (or rejects with) what the peer is to be refused with; nothing of it is received then. */
+  admit(peer: ReplicaId, greeting: ChannelGreeting): Promise<void> | undefined
 }
 
 /** A partition's way to its peers. */

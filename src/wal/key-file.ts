@@ -12,7 +12,6 @@ import {
 } from 'node:fs'
 import { dirname } from 'node:path'
 import { ClustorError } from '../base/errors.js'
-import { syncDirectory } from './replace-file.js'
 import { HeldKeys, keyBytes, type KeyKind, type KeyRingKeys } from './keys.js'
 
 const fileVersion = 1
@@ -194,6 +193,16 @@ function writeBeside(path: string, held: HeldKeys, move: (written: string) => vo
     throw isExisting(error) ? existing(error, path) : error
   }
   syncDirectory(dirname(path))
+}
+
+function syncDirectory(path: string): void {
+  if (process.platform === 'win32') return
+  const directory = openSync(path, 'r')
+  try {
+    fsyncSync(directory)
+  } finally {
+    closeSync(directory)
+  }
 }
 
 const newKey = (): Uint8Array => takeBytes(randomBytes(keyBytes))

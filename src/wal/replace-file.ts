@@ -1,28 +1,28 @@
-import { closeSync, fsyncSync, openSync, renameSync, writeFileSync } from 'node:fs'
+import { open, rename } from 'node:fs/promises'
 import { dirname } from 'node:path'
 
-/** Puts a small file in the place of another, durably: after a crash there is the old one or the new one, whole.
- *  Blocks for two syncs. @throws what the file system says. */
-export function replaceFile(path: string, text: string): void {
+/** Puts a small file in the place of another, durably: after a crash there is the old one or the new one, whole. One call for a
+ *  path at a time. @throws what the file system says. */
+export async function replaceFile(path: string, text: string): Promise<void> {
   const beside = `${path}.next`
-  const file = openSync(beside, 'w')
+  const file = await open(beside, 'w')
   try {
-    writeFileSync(file, text)
-    fsyncSync(file)
+    await file.writeFile(text)
+    await file.sync()
   } finally {
-    closeSync(file)
+    await file.close()
   }
-  renameSync(beside, path)
-  syncDirectory(dirname(path))
+  await rename(beside, path)
+  await syncDirectory(dirname(path))
 }
 
 /** Makes names in a directory durable. */
-export function syncDirectory(path: string): void {
+async function syncDirectory(path: string): Promise<void> {
   if (process.platform === 'win32') return
-  const directory = openSync(path, 'r')
+  const directory = await open(path, 'r')
   try {
-    fsyncSync(directory)
+    await directory.sync()
   } finally {
-    closeSync(directory)
+    await directory.close()
   }
 }

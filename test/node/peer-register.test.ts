@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import test from 'ava'
 
@@ -47,22 +47,22 @@ function forcedLog(epoch: number): MemoryLog {
 test('M09: a peer is known by its log from its first channel on, over restarts too', async (t) => {
   const directory = temporaryDirectory(t)
   const register = await open(directory)
-  register.admit(two, said(1, 10))
-  register.admit(two, said(1, 10))
+  await register.admit(two, said(1, 10))
+  await register.admit(two, said(1, 10))
 
   for (const each of [register, await open(directory)]) {
     t.throws(() => each.admit(two, said(1, 11)), {
       code: 'ERR_REPLICA_REPLACED',
       message: /replica 2 has log 11 in partition p, known is 10: it began anew/,
     })
-    each.admit(two, said(1, 10))
-    each.admit(three, said(1, 11))
+    await each.admit(two, said(1, 10))
+    await each.admit(three, said(1, 11))
   }
 })
 
 test('M09: a replica that began anew hears no peer that knows it by its old log', async (t) => {
   const register = await open(temporaryDirectory(t))
-  register.admit(two, said(1, 10))
+  await register.admit(two, said(1, 10))
   t.deepEqual(register.greeting(two), said(1, 1, 10))
   t.deepEqual(register.greeting(three), said(1, 1, 0))
 
@@ -71,7 +71,7 @@ test('M09: a replica that began anew hears no peer that knows it by its old log'
     code: 'ERR_REPLICA_REPLACED',
     message: /replica 1 has log 1 in partition p, known is 2/,
   })
-  anew.admit(three, said(1, 1, 1))
+  await anew.admit(three, said(1, 1, 1))
 
   register.noteMembership(configuration([1, 3]), asIndex(5))
   t.is(register.greeting(two).known, 0, 'it may come with another one')
@@ -80,7 +80,7 @@ test('M09: a replica that began anew hears no peer that knows it by its old log'
 test('M09: a removed peer may come back with a newer log, once, and never with an older one', async (t) => {
   const directory = temporaryDirectory(t)
   const register = await open(directory)
-  register.admit(two, said(1, 10))
+  await register.admit(two, said(1, 10))
 
   register.noteMembership(configuration([1, 3]), asIndex(5))
   t.throws(() => register.admit(two, said(1, 9)), {
@@ -88,7 +88,7 @@ test('M09: a removed peer may come back with a newer log, once, and never with a
     message: /an older directory was put back/,
   })
   register.noteMembership(configuration([1, 3], [2]), asIndex(6))
-  register.admit(two, said(1, 11))
+  await register.admit(two, said(1, 11))
 
   const again = await open(directory)
   again.noteMembership(configuration([1, 3]), asIndex(5))
@@ -105,17 +105,17 @@ test('M09: a removed peer that is a member again is admitted anew, and known by 
     const register = await open(temporaryDirectory(t))
     const reopened: number[] = []
     register.onReadmission((peer) => reopened.push(peer))
-    register.admit(two, said(1, 10))
+    await register.admit(two, said(1, 10))
 
     register.noteMembership(configuration([1, 3]), asIndex(5))
-    register.admit(two, said(1, 10))
+    await register.admit(two, said(1, 10))
     t.deepEqual(reopened, [])
     register.noteMembership(configuration([1, 3], [2]), asIndex(6))
     t.deepEqual(reopened, [2])
     register.noteMembership(configuration([1, 2, 3]), asIndex(7))
     t.deepEqual(reopened, [2])
 
-    register.admit(two, said(1, incarnation))
+    await register.admit(two, said(1, incarnation))
     t.throws(() => register.admit(two, said(1, incarnation + 1)), { code: 'ERR_REPLICA_REPLACED' })
   }
 })
@@ -123,7 +123,7 @@ test('M09: a removed peer that is a member again is admitted anew, and known by 
 test('M09: who hears late that a peer was removed and is back lets it in with its newer log', async (t) => {
   const directory = temporaryDirectory(t)
   const register = await open(directory)
-  register.admit(two, said(1, 10))
+  await register.admit(two, said(1, 10))
   t.throws(() => register.admit(two, said(1, 11)), { code: 'ERR_REPLICA_REPLACED' })
 
   for (const each of [register, await open(directory)]) {
@@ -132,7 +132,25 @@ test('M09: who hears late that a peer was removed and is back lets it in with it
     each.noteMembership(configuration([1, 2, 3]), asIndex(7))
   }
 
-  t.notThrows(() => register.admit(two, said(1, 11)))
+  await t.notThrowsAsync(async () => register.admit(two, said(1, 11)))
+})
+
+test('a peer that could not be remembered is not admitted, and is when it can be', async (t) => {
+  const directory = temporaryDirectory(t)
+  const register = await open(directory)
+  mkdirSync(join(directory, 'peers.json.next'))
+
+  await t.throwsAsync(async () => register.admit(two, said(1, 10)), { code: 'EISDIR' })
+  await t.throwsAsync(async () => register.admit(two, said(1, 10)), { code: 'EISDIR' })
+  rmSync(join(directory, 'peers.json.next'), { recursive: true })
+  await Promise.all([register.admit(two, said(1, 10)), register.admit(three, said(1, 12))])
+  t.is(register.admit(two, said(1, 10)), undefined)
+  await register.close()
+
+  const again = await open(directory)
+  t.is(again.greeting(two).known, 10)
+  t.is(again.greeting(three).known, 12)
+  t.throws(() => register.admit(two, said(1, 10)), { code: 'ERR_PARTITION_UNKNOWN' })
 })
 
 test('M15: replicas of different epochs refuse each other, whichever side is older', async (t) => {
@@ -149,7 +167,7 @@ test('M15: replicas of different epochs refuse each other, whichever side is old
     code: 'ERR_EPOCH_MISMATCH',
     message: /in epoch 7; replica 1 is of epoch 1/,
   })
-  recovered.admit(two, said(7, 1))
+  await recovered.admit(two, said(7, 1))
 })
 
 test('M15: a replica that joins takes over the epoch of the first peer that has one, for ever', async (t) => {
@@ -158,10 +176,10 @@ test('M15: a replica that joins takes over the epoch of the first peer that has 
   const recovered = await open(temporaryDirectory(t), { log: forcedLog(7) })
 
   t.is(joining.greeting(two).epoch, 0)
-  recovered.admit(three, joining.greeting(two))
-  joining.admit(two, said(0, 4))
+  await recovered.admit(three, joining.greeting(two))
+  await joining.admit(two, said(0, 4))
   t.is(joining.greeting(two).epoch, 0)
-  joining.admit(two, said(7, 4))
+  await joining.admit(two, said(7, 4))
 
   for (const each of [joining, await open(directory, { isFounder: false })]) {
     t.is(each.greeting(two).epoch, 7)
@@ -173,7 +191,7 @@ test('a peers.json without its form, or of a newer format, is refused by code', 
   const directory = temporaryDirectory(t)
   const file = join(directory, 'peers.json')
   const register = await open(directory)
-  register.admit(two, said(1, 10))
+  await register.admit(two, said(1, 10))
   const text = readFileSync(file, 'utf8')
 
   for (const broken of ['', '{}', text.slice(0, -4), text.replace('"10"', '"ten"')]) {

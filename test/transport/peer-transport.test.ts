@@ -259,6 +259,7 @@ test('a peer that is not admitted is refused by code, heard by nobody, and let i
       admit: (replica, greeting) => {
         heard.push({ replica, ...greeting })
         if (isClosed) throw new ClustorError('ERR_EPOCH_MISMATCH', 'of another epoch')
+        return undefined
       },
     },
   )
@@ -289,7 +290,13 @@ test('a peer whose channel is to be opened again is refused, opens it, and is ad
     testPartition,
     ({ message }) => two.received.push({ message, frames: null }),
     () => undefined,
-    { ...openAdmission, admit: (replica) => admitted.push(replica) },
+    {
+      ...openAdmission,
+      admit: (replica) => {
+        admitted.push(replica)
+        return undefined
+      },
+    },
   )
   one.link.send(heartbeatOf(1, fromOneToTwo))
   await eventually(() => two.received.length === 1)
@@ -302,6 +309,49 @@ test('a peer whose channel is to be opened again is refused, opens it, and is ad
 
   t.deepEqual(admitted, [1, 1])
   await closeAll(one, two)
+})
+
+test('what a peer sends while it is being admitted waits, in order and bounded, or is dropped with it', async (t) => {
+  for (const isAdmitted of [true, false]) {
+    const timers = new ManualTimers()
+    const [one, two] = await twoNodes(timers)
+    let decide = (): void => undefined
+    const admitted = new Promise<void>((resolve, reject) => {
+      const refusal = new ClustorError('ERR_DISK_FULL', 'no space to remember the peer')
+      decide = isAdmitted ? resolve : () => reject(refusal)
+    })
+    two.link.detach()
+    two.transport.attach(
+      testPartition,
+      ({ message }) => two.received.push({ message, frames: null }),
+      () => undefined,
+      { ...openAdmission, admit: () => admitted },
+    )
+    const count = (): number => two.transport.status()[0]!.receivedMessages
+    const bytesBefore = received(two)
+
+    for (let context = 1; context <= 20; context++) {
+      one.link.send(heartbeatOf(context, fromOneToTwo))
+    }
+    await eventually(() => received(two) >= bytesBefore + 20 * 32)
+    t.is(count(), 0)
+    decide()
+
+    if (isAdmitted) {
+      await eventually(() => two.received.length === 16)
+      t.deepEqual(
+        contextsOf(two),
+        [...Array(16).keys()].map((n) => n + 1),
+      )
+      one.link.send(heartbeatOf(21, fromOneToTwo))
+      await eventually(() => two.received.length === 17)
+    } else {
+      await eventually(() => one.unreachable.length === 1)
+      t.is(one.transport.status()[0]!.lastError!.code, 'ERR_DISK_FULL')
+      t.deepEqual(two.received, [])
+    }
+    await closeAll(one, two)
+  }
 })
 
 test('a detached partition hears nothing more and sends nothing', async (t) => {
