@@ -26,6 +26,8 @@ const [first = 1, every = 1] = values.share.split('/').map(Number)
 const bugs = [...plantedBugs, ...logBugs].filter(
   ({ name }, at) => at % every === first - 1 && name.includes(values.only),
 )
+const needsLog = bugs.some((bug) => 'logBug' in bug)
+for (const disk of new Set([values.disk, ...(needsLog ? ['real'] : [])])) assertSound(disk)
 let failed = 0
 for (const bug of bugs) {
   const found = campaign(bug)
@@ -34,6 +36,14 @@ for (const bug of bugs) {
 }
 console.log(`${bugs.length - failed} passed, ${failed} failed`)
 process.exitCode = failed > 0 || bugs.length === 0 ? 1 : 0
+
+/** Without a bug no seed fails, or those that fail with one prove nothing. */
+function assertSound(disk: string): void {
+  const run = simulate(build, ['--disk', disk, '--seeds', '3'])
+  if (run.status === 0) return
+  console.error(`without any bug, --disk ${disk} fails:\n${run.stderr}`)
+  process.exit(1)
+}
 
 /** The seed that found the bug, and how; null when none did. */
 function campaign(bug: PlantedBug | LogBug): string | null {
