@@ -2,7 +2,7 @@ import type { LogIndex, Term } from '../base/ids.js'
 import { invariant } from '../base/invariant.js'
 import { rangeFrom, type EntryRange } from './entry-range.js'
 import type { AppendEntries } from './messages.js'
-import { respondToAppend } from './outbox.js'
+import { respondToAppend, withdrawAcknowledgements } from './outbox.js'
 import { becomeFollower } from './roles.js'
 import { commitTo, hearLeader, type CoreState } from './state.js'
 
@@ -60,6 +60,7 @@ function appendMissing(state: CoreState, message: AppendEntries, entries: EntryR
   if (firstMissing <= log.lastIndex) {
     log.truncateFrom(firstMissing)
     state.persistence.noteTruncation(firstMissing)
+    withdrawAcknowledgements(state, firstMissing)
   }
   const missing = rangeFrom(entries, firstMissing)
   log.appendRuns(missing.runs, missing.byteLengths)

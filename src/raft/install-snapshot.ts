@@ -1,7 +1,7 @@
 import type { LogIndex, Term } from '../base/ids.js'
 import { configure } from './configure.js'
 import type { InstallSnapshot } from './messages.js'
-import { respondToAppend } from './outbox.js'
+import { respondToAppend, withdrawAcknowledgements } from './outbox.js'
 import type { SnapshotDescription } from './ready.js'
 import { becomeFollower } from './roles.js'
 import { commitTo, hearLeader, type CoreState } from './state.js'
@@ -44,6 +44,7 @@ function restore(state: CoreState, snapshot: SnapshotDescription): void {
   const { log, persistence, applying } = state
   const { index } = snapshot
   persistence.noteRestore(index, state.commitIndex)
+  withdrawAcknowledgements(state, state.commitIndex + 1)
   log.restore(snapshot)
   applying.restore(index)
   commitTo(state, index)

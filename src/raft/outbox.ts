@@ -12,6 +12,15 @@ export function respondToAppend(
   state.messagesAfterPersist.push({ kind: 'append-entries-response', from, to, term, ...answer })
 }
 
+/** Takes back the acknowledgements of entries from `index` on that were not handed out yet: the same write replaces those entries.
+ *  Their leader, of an older term, would count entries as durable that may never have been. */
+export function withdrawAcknowledgements(state: CoreState, index: number): void {
+  state.messagesAfterPersist = state.messagesAfterPersist.filter(
+    (message) =>
+      message.kind !== 'append-entries-response' || message.rejected || message.index < index,
+  )
+}
+
 /** Answers a candidate. A vote is told only when it is durable (Raft §5.2: at most one vote per term, also across a crash). */
 export function respondToCandidate(
   state: CoreState,

@@ -52,6 +52,19 @@ test('R03: a late append that ends early truncates nothing', (t) => {
   t.deepEqual(terms(replica), [1, 1, 1, 1])
 })
 
+test('what is replaced in the turn that took it is not acknowledged to its leader (P2)', (t) => {
+  const replica = follower([1])
+  replica.step(append({ term: 1, prevIndex: 1, prevTerm: 1, terms: [1] }))
+  replica.step(append({ term: 1, prevIndex: 2, prevTerm: 1, terms: [1, 1] }))
+
+  replica.step(append({ term: 2, prevIndex: 2, prevTerm: 1, terms: [2] }))
+
+  t.deepEqual(acknowledgements(replica), [
+    [2, false, 0, 0],
+    [3, false, 0, 0],
+  ])
+})
+
 test('R03: a duplicate of an append changes nothing and is acknowledged again', (t) => {
   const replica = follower([1])
   const message = append({ term: 1, prevIndex: 1, prevTerm: 1, terms: [1, 1] })

@@ -219,3 +219,16 @@ test('a new leader can send the snapshot that it was sent itself', (t) => {
   t.true(three.replica(3).isLeader)
   t.is(three.replica(3).core.status().firstIndex, asIndex(6))
 })
+
+test('what a snapshot replaces in the turn that took it is not acknowledged to its leader (P2)', (t) => {
+  const replica = clusterOf([{ terms: [1] }, { terms: [] }]).replica(1)
+  replica.step(append({ term: 1, prevIndex: 1, prevTerm: 1, terms: [1, 1, 1, 1] }))
+
+  replica.step(installSnapshot({ term: 2, index: 3, snapshotTerm: 2 }))
+
+  const { messagesAfterPersist } = replica.core.takeReady()
+  t.deepEqual(
+    messagesAfterPersist.map((m) => m.kind === 'append-entries-response' && [m.term, m.index]),
+    [[2, 3]],
+  )
+})
