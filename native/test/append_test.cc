@@ -126,6 +126,24 @@ TEST(Append, SyncsTheOldTailBeforeItRotates) {
   CHECK_EQ(log.log->Stats().late_spares, 0u);
 }
 
+// The background found no space for a spare; the rotation does, and only asks for it.
+TEST(Append, WritesNoZerosForASegmentThatSomebodyWaitsFor) {
+  LogFixture log;
+  CHECK(log.Open());
+  CHECK(log.Reopen());
+  while (log.log->Stats().rotations == 0) CHECK_OK(log.Append(std::string(8'000, 'x')));
+  log.env->FailCall(Call::kAllocate, 1, ENOSPC);
+  const uint64_t zero_bytes = log.env->zero_bytes_written();
+
+  while (log.log->Stats().rotations == 1) CHECK_OK(log.Append(std::string(8'000, 'x')));
+
+  CHECK_EQ(log.log->Stats().late_spares, 1u);
+  CHECK_EQ(log.env->zero_bytes_written(), zero_bytes);
+  const uint64_t last_index = log.log->Stats().last_index;
+  CHECK(log.Restart(log.env->DropUnsynced()));
+  CHECK_EQ(log.ReadAll().size(), last_index);
+}
+
 // W20: larger than a segment, larger than the limit, and empty.
 TEST(Append, RefusesWhatDoesNotFitAndTakesEmptyPayloads) {
   LogFixture log;

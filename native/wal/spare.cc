@@ -83,7 +83,8 @@ bool SpareStore::Fits(const SpareMarker& marker) const {
 }
 
 bool SpareStore::HasPlace() const {
-  return spares_.size() + recycling_ < std::max(1u, limits_.spares_max);
+  const size_t coming = recycling_ + (preparing_ ? 1u : 0u);
+  return spares_.size() + coming < std::max(1u, limits_.spares_max);
 }
 
 // What a removed segment of this length can become.
@@ -108,14 +109,19 @@ void SpareStore::Keep(Spare spare, Role role) {
 
 void SpareStore::NoteState() {
   const bool waiting = !spares_.empty();
-  wanted_.store(!waiting && recycling_ == 0 && !taken_ && !failed_, std::memory_order_relaxed);
+  const bool coming = recycling_ > 0 || preparing_;
+  wanted_.store(!waiting && !coming && !taken_ && !failed_, std::memory_order_relaxed);
   successor_.store(waiting || headroom_state_ == Headroom::kReady, std::memory_order_relaxed);
   headroom_missing_.store(headroom_state_ == Headroom::kMissing, std::memory_order_relaxed);
 }
 
 StatusOr<Spare> SpareStore::Make(const std::string& path, uint64_t bytes,
                                  const std::atomic<bool>* cancelled) {
-  StatusOr<std::unique_ptr<File>> file = CreateZeroFile(env_, path, bytes, cancelled);
+  return Mark(CreateZeroFile(env_, path, bytes, cancelled), path, bytes);
+}
+
+StatusOr<Spare> SpareStore::Mark(StatusOr<std::unique_ptr<File>> file, const std::string& path,
+                                 uint64_t bytes) {
   if (!file.ok()) return file.status();
   const SpareMarker marker{.file_bytes = bytes};
   Status marked = WriteSpareMarker(file->get(), marker);
@@ -127,9 +133,18 @@ StatusOr<Spare> SpareStore::Make(const std::string& path, uint64_t bytes,
 }
 
 void SpareStore::Prepare(const std::atomic<bool>* cancelled) {
+  std::string path;
+  {
+    const MutexLock lock(&mutex_);
+    if (!Wanted()) return;
+    preparing_ = true;
+    path = NextPath();
+    NoteState();
+  }
+  StatusOr<Spare> spare = Make(path, limits_.segment_bytes, cancelled);
   const MutexLock lock(&mutex_);
-  if (!Wanted()) return;
-  StatusOr<Spare> spare = Make(NextPath(), limits_.segment_bytes, cancelled);
+  preparing_ = false;
+  prepared_.Broadcast();
   failed_ = !spare.ok();
   if (spare.ok()) spares_.push_back(std::move(*spare));
   NoteState();
@@ -138,19 +153,26 @@ void SpareStore::Prepare(const std::atomic<bool>* cancelled) {
 StatusOr<Spare> SpareStore::Take(bool* late) {
   const MutexLock lock(&mutex_);
   *late = spares_.empty();
-  taken_ = true;
-  failed_ = false;
-  if (!*late) {
-    Spare spare = std::move(spares_.back());
-    spares_.pop_back();
-    NoteState();
-    return spare;
-  }
-  StatusOr<Spare> made = Make(NextPath(), limits_.segment_bytes, nullptr);
-  taken_ = made.ok();
-  failed_ = !made.ok();
+  StatusOr<Spare> spare = *late ? MakeNow() : StatusOr<Spare>(TakeWaiting());
+  taken_ = spare.ok();
+  failed_ = !spare.ok();
   NoteState();
-  return made;
+  return spare;
+}
+
+Spare SpareStore::TakeWaiting() {
+  Spare spare = std::move(spares_.back());
+  spares_.pop_back();
+  return spare;
+}
+
+StatusOr<Spare> SpareStore::MakeNow() {
+  const std::string path = NextPath();
+  const uint64_t bytes = limits_.segment_bytes;
+  StatusOr<Spare> made = Mark(AllocateZeroFile(env_, path, bytes), path, bytes);
+  if (!made.status().IsShortage()) return made;
+  while (preparing_) prepared_.Wait(&mutex_);
+  return spares_.empty() ? std::move(made) : StatusOr<Spare>(TakeWaiting());
 }
 
 void SpareStore::Used() {

@@ -52,7 +52,9 @@ class SpareStore {
   bool Wanted() const { return wanted_.load(std::memory_order_relaxed); }
   // Makes a spare when none is there; a failure is left to Take to meet again.
   void Prepare(const std::atomic<bool>* cancelled) EXCLUDES(mutex_);
-  // Hands out a spare, or makes one now (*late = true). Waits for a Prepare that is under way.
+  // Hands out a spare, or makes one now (*late = true), of which the zeros are not written: who
+  // waits for it should wait for no more than its space. Where that is short, waits for a Prepare
+  // that is under way.
   StatusOr<Spare> Take(bool* late) EXCLUDES(mutex_);
   // After Take or TakeHeadroom, exactly one of these: the file became a segment, or it comes back.
   void Used() EXCLUDES(mutex_);
@@ -77,10 +79,14 @@ class SpareStore {
   enum class Headroom : uint8_t { kMissing, kComing, kReady, kTaken };
 
   StatusOr<Spare> Make(const std::string& path, uint64_t bytes, const std::atomic<bool>* cancelled);
+  StatusOr<Spare> Mark(StatusOr<std::unique_ptr<File>> file, const std::string& path,
+                       uint64_t bytes);
   Role RoleFor(uint64_t file_bytes) const REQUIRES(mutex_);
   bool HasPlace() const REQUIRES(mutex_);
   bool Fits(const SpareMarker& marker) const REQUIRES(mutex_);
   void Keep(Spare spare, Role role) REQUIRES(mutex_);
+  StatusOr<Spare> MakeNow() REQUIRES(mutex_);
+  Spare TakeWaiting() REQUIRES(mutex_);
   void NoteState() REQUIRES(mutex_);
   std::string NextPath() REQUIRES(mutex_) { return paths_.Spare(next_number_++); }
 
@@ -95,7 +101,7 @@ class SpareStore {
   std::atomic<bool> headroom_missing_{true};
   std::atomic<uint64_t> headroom_retry_ns_{0};
 
-  // Held while files are made, for whoever needs one should wait for it; not while recycling.
+  // Not held while a spare is prepared or recycled, which takes long.
   Mutex mutex_;
   SpareContent content_ GUARDED_BY(mutex_);
   std::vector<Spare> spares_ GUARDED_BY(mutex_);
@@ -103,6 +109,8 @@ class SpareStore {
   Headroom headroom_state_ GUARDED_BY(mutex_) = Headroom::kMissing;
   uint64_t next_number_ GUARDED_BY(mutex_) = 1;  // In the next spare's name; never used twice.
   uint32_t recycling_ GUARDED_BY(mutex_) = 0;    // Spares to be, on their way.
+  bool preparing_ GUARDED_BY(mutex_) = false;    // Another one.
+  CondVar prepared_;                             // When it becomes false.
   bool taken_ GUARDED_BY(mutex_) = false;
   // Not tried again in the background until somebody needs a segment.
   bool failed_ GUARDED_BY(mutex_) = false;

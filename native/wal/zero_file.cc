@@ -25,6 +25,19 @@ Status Fill(File* file, uint64_t bytes, const std::atomic<bool>* cancelled) {
   return Status::Ok();
 }
 
+// The file, empty but for what `make` does; removed again when that fails.
+template <typename Making>
+StatusOr<std::unique_ptr<File>> CreateFile(Env* env, const std::string& path, Making make) {
+  StatusOr<std::unique_ptr<File>> file = env->OpenFile(path, OpenMode::kTruncate);
+  if (!file.ok()) return file;
+  Status made = make(file->get());
+  if (made.ok()) return file;
+  file->reset();
+  // The space goes back; that the file may stay behind is no further failure, open removes it.
+  if (!env->RemoveFile(path).ok()) return made;
+  return made;
+}
+
 }  // namespace
 
 Status WriteZeros(File* file, uint64_t from, uint64_t to) {
@@ -38,14 +51,12 @@ Status WriteZeros(File* file, uint64_t from, uint64_t to) {
 
 StatusOr<std::unique_ptr<File>> CreateZeroFile(Env* env, const std::string& path, uint64_t bytes,
                                                const std::atomic<bool>* cancelled) {
-  StatusOr<std::unique_ptr<File>> file = env->OpenFile(path, OpenMode::kTruncate);
-  if (!file.ok()) return file;
-  Status filled = Fill(file->get(), bytes, cancelled);
-  if (filled.ok()) return file;
-  file->reset();
-  // The space goes back; that the file may stay behind is no further failure, open removes it.
-  if (!env->RemoveFile(path).ok()) return filled;
-  return filled;
+  return CreateFile(env, path, [&](File* file) { return Fill(file, bytes, cancelled); });
+}
+
+StatusOr<std::unique_ptr<File>> AllocateZeroFile(Env* env, const std::string& path,
+                                                 uint64_t bytes) {
+  return CreateFile(env, path, [&](File* file) { return file->Allocate(bytes); });
 }
 
 }  // namespace clustor

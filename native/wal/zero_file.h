@@ -1,5 +1,5 @@
-// Making zero-filled, synced files: overwriting them later changes no metadata, which makes a sync
-// a third cheaper than extending (docs/performance.md).
+// Making files of zeros: when they were written and synced, overwriting them later changes no
+// metadata, which makes a sync a third cheaper than extending (docs/performance.md).
 #pragma once
 
 #include <atomic>
@@ -20,5 +20,9 @@ Status WriteZeros(File* file, uint64_t from, uint64_t to);
 // failure the file is removed again.
 StatusOr<std::unique_ptr<File>> CreateZeroFile(Env* env, const std::string& path, uint64_t bytes,
                                                const std::atomic<bool>* cancelled);
+
+// The same without writing the zeros: the space is there and reads as zeros, and the first sync of
+// each part of it costs more. Not synced. On failure the file is removed again.
+StatusOr<std::unique_ptr<File>> AllocateZeroFile(Env* env, const std::string& path, uint64_t bytes);
 
 }  // namespace clustor
