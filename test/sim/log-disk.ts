@@ -157,11 +157,13 @@ export class LogDisk implements Disk {
   /** A bit flips. When it is one that somebody reads, the log finds it; else it flips back, and another one does. */
   async #rot(): Promise<void> {
     this.#rots = false
+    const native = this.#native
     for (let attempts = 0; attempts < 8; attempts++) {
       const position = this.#random.nextUint32()
       if (!this.#machine.flipBit(position)) return
       await this.#log?.readAll()
-      if (this.isBroken) return
+      // Whoever found it may have died of it: the machine has started again, and sees the bit as it is.
+      if (this.isBroken || this.#native !== native) return
       this.#machine.flipBit(position)
     }
   }
