@@ -21,28 +21,40 @@ const closingLines = [
  * @property {string[]} command program and arguments; programs of node_modules/.bin are found
  * @property {boolean} [quiet] print the output only when the step fails
  * @property {boolean} [single] count the step as one check, whatever its output counts
+ * @property {string} [after] name of an earlier step that has to end first, when several run at once
  * @property {Record<string, string>} [environment]
  */
 
 /**
  * Runs all steps, also after a failure, and sets the exit code.
  * @param {Step[]} steps
+ * @param {number} atOnce how many run beside each other; more than one only for quiet ones
  */
-export async function runSteps(steps) {
+export async function runSteps(steps, atOnce = 1) {
   const results = []
-  for (const step of steps) {
-    const startedAtMs = performance.now()
-    if (!step.quiet) console.log(`\n> ${step.name}`)
-    const { exitCode, text } = await runCommand(step)
-    const seconds = ((performance.now() - startedAtMs) / 1000).toFixed(1)
-    const counts = countsOfStep(step, exitCode, text)
-    results.push(counts)
-    if (step.quiet) printQuietStep(step, exitCode, text, seconds)
+  const ended = new Map()
+  const waiting = steps.values()
+  const work = async () => {
+    for (const step of waiting) {
+      const result = Promise.resolve(ended.get(step.after)).then(() => runStep(step))
+      ended.set(step.name, result)
+      results.push(await result)
+    }
   }
+  await Promise.all(Array.from({ length: atOnce }, work))
   const passed = results.reduce((sum, result) => sum + result.passed, 0)
   const failed = results.reduce((sum, result) => sum + result.failed, 0)
   console.log(`\n${passed} passed, ${failed} failed`)
   process.exitCode = failed === 0 ? 0 : 1
+}
+
+async function runStep(step) {
+  const startedAtMs = performance.now()
+  if (!step.quiet) console.log(`\n> ${step.name}`)
+  const { exitCode, text } = await runCommand(step)
+  const seconds = ((performance.now() - startedAtMs) / 1000).toFixed(1)
+  if (step.quiet) printQuietStep(step, exitCode, text, seconds)
+  return countsOfStep(step, exitCode, text)
 }
 
 function printQuietStep(step, exitCode, text, seconds) {

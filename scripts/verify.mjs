@@ -15,9 +15,10 @@ const fixes = [
 ]
 
 const checks = [
+  // The longest first: the others run beside it.
+  { name: 'eslint', command: ['eslint', '--max-warnings', '0', '.'] },
   { name: 'prettier', command: ['prettier', '--check', '--log-level', 'warn', '.'] },
   { name: 'clang-format', command: ['clang-format', '--dry-run', '--Werror', ...cppFiles] },
-  { name: 'eslint', command: ['eslint', '--max-warnings', '0', '.'] },
   { name: 'types', command: ['tsc', '--noEmit', '-p', 'tsconfig.json'] },
   {
     name: 'import table',
@@ -34,14 +35,20 @@ const checks = [
   { name: 'dead code and dependencies', command: ['knip'] },
   { name: 'package', command: ['node', 'scripts/check-package.mjs'] },
   { name: 'compile tests', command: ['node', 'scripts/compile.mjs', '--tests'] },
-  { name: 'house rules', command: ['ava', 'build/test/house/**/*.test.js'] },
+  {
+    name: 'house rules',
+    command: ['ava', 'build/test/house/**/*.test.js'],
+    after: 'compile tests',
+  },
 ]
 
-const steps = process.argv.includes('--fix') ? fixes : checks
+const fixing = process.argv.includes('--fix')
+const steps = fixing ? fixes : checks
 await runSteps(
   steps
     .filter((step) => step.name !== 'clang-format' || cppFiles.length > 0)
     .map((step) => ({ ...step, quiet: true, single: true })),
+  fixing ? 1 : 2,
 )
 
 function filesBelow(folder) {
