@@ -1,18 +1,5 @@
 import test from 'ava'
-import { Interaction } from './interaction.js'
-import { parseScript } from './script.js'
-
-/** Runs one step after the other in one environment. */
-function environment(...steps: readonly string[]): (text: string) => string[] {
-  const interaction = new Interaction()
-  const run = (text: string): string[] =>
-    parseScript(`${text}\n----\n`).flatMap((step) => interaction.run(step).split('\n'))
-  for (const step of steps) run(step)
-  return run
-}
-
-/** Node 1 of three leads term 1; nothing is on its way. */
-const led = ['log-level none', 'add-nodes 3 voters=(1,2,3) index=2', 'campaign 1', 'stabilize']
+import { environment, led } from './environment.js'
 
 const logged = (lines: readonly string[]): string[] =>
   lines.filter((line) => /^ *(DEBUG|INFO|WARN|ERROR) /.test(line)).map((line) => line.trim())
