@@ -144,6 +144,14 @@ TEST(Append, WritesNoZerosForASegmentThatSomebodyWaitsFor) {
   CHECK_EQ(log.ReadAll().size(), last_index);
 }
 
+// Syncs into space that was only allocated take half as long again.
+TEST(Append, TheFirstSegmentOfALogIsMadeOfWrittenZeros) {
+  LogFixture log;
+  CHECK(log.Open());
+  CHECK(log.env->zero_bytes_written() >=
+        log.options.headroom_bytes + log.options.segment_bytes_max);
+}
+
 // W20: larger than a segment, larger than the limit, and empty.
 TEST(Append, RefusesWhatDoesNotFitAndTakesEmptyPayloads) {
   LogFixture log;

@@ -58,6 +58,8 @@ Status Committer::Start(CommitterStart start) {
   RETURN_IF_ERROR(sealer_.UseKeys(env_, keys_.Get()));
   ledger_.nonces()->ExpectEncryption(tail_.WillEncrypt());
   if (!tail_.HasRoom(0)) {
+    // No append waits yet: a first segment of written zeros, which costs every sync into it less.
+    spares_.Prepare(&cancelled_);
     RETURN_IF_ERROR(Rotate(RoomFor::kEntries));
   } else if (tail_.HasCurrentKeys()) {
     RETURN_IF_ERROR(sealer_.UseSegment(tail_.header(), start.next_counter));
