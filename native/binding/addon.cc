@@ -11,7 +11,7 @@ namespace clustor {
 namespace {
 
 // Counted up when a function of the addon changes; the loader compares it with its own.
-constexpr int kInterfaceVersion = 6;
+constexpr int kInterfaceVersion = 7;
 
 Napi::Object Initialize(Napi::Env env, Napi::Object exports) {
   // Node deletes it with the environment.

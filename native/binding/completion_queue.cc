@@ -5,8 +5,16 @@
 #include <utility>
 
 #include "binding/js_error.h"
+#include "os/spin.h"
 
 namespace clustor {
+
+namespace {
+
+// Longer than the turn of an event loop around it, and nothing that anybody waits for would notice.
+constexpr uint64_t kPollNs = 8'000;
+
+}  // namespace
 
 Status CompletionQueue::Open(Napi::Env env, Napi::Function complete) {
   const Napi::String name = Napi::String::New(env, "clustor.log");
@@ -31,6 +39,7 @@ void CompletionQueue::OnComplete(Completion completion) {
   } else {
     completions_.push_back(std::move(completion));
   }
+  has_completions_.store(true, std::memory_order_release);
   if (call_queued_ || held_back_ || function_ == nullptr) return;
   // Fails only while the environment goes down, and then nobody listens.
   call_queued_ =
@@ -82,6 +91,7 @@ void CompletionQueue::Deliver() {
     held_back_ = false;
     std::move(completions_.begin(), completions_.end(), std::back_inserter(delivering_));
     completions_.clear();
+    has_completions_.store(false, std::memory_order_relaxed);
   }
   while (!delivering_.empty()) {
     const Completion completion = std::move(delivering_.front());
@@ -89,6 +99,13 @@ void CompletionQueue::Deliver() {
     DeliverOne(completion);
   }
   if (delivered_sequence_ == submitted_sequence_) KeepAlive(false);
+}
+
+bool CompletionQueue::Poll() {
+  const auto found = [this] { return has_completions_.load(std::memory_order_acquire); };
+  if (!SpinUntil(found, kPollNs)) return false;
+  Deliver();
+  return true;
 }
 
 void CompletionQueue::DeliverOne(const Completion& completion) {

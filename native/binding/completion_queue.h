@@ -9,6 +9,7 @@
 
 #include <napi.h>
 
+#include <atomic>
 #include <cstdint>
 #include <deque>
 #include <vector>
@@ -48,6 +49,10 @@ class CompletionQueue final : public CompletionSink {
   // Delivers what has completed, from within a call of JavaScript. JavaScript thread.
   void Deliver();
 
+  // Looks for some microseconds for what has completed and was not delivered yet, and delivers it;
+  // false: nothing has. JavaScript thread.
+  bool Poll();
+
   // Delivers what is left and lets go of the ThreadSafeFunction. The log was closed before.
   // JavaScript thread.
   void Finish();
@@ -75,6 +80,8 @@ class CompletionQueue final : public CompletionSink {
   bool call_queued_ GUARDED_BY(mutex_) = false;
   bool held_back_ GUARDED_BY(mutex_) = false;
   std::vector<Completion> completions_ GUARDED_BY(mutex_);
+  // Whether there are any: what is polled without the mutex.
+  std::atomic<bool> has_completions_{false};
 };
 
 }  // namespace clustor

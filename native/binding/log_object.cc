@@ -160,6 +160,9 @@ Napi::Function LogObject::Class(Napi::Env env, std::vector<PropertyDescriptor> m
                      InstanceMethod<&LogObject::AppendPayloadsQuietly>("appendPayloadsQuietly"),
                      InstanceMethod<&LogObject::Submit>("submit"),
                      InstanceMethod<&LogObject::CommitThrough>("commitThrough"),
+                     InstanceMethod<&LogObject::StartPolling>("startPolling"),
+                     InstanceMethod<&LogObject::Poll>("poll"),
+                     InstanceMethod<&LogObject::StopPolling>("stopPolling"),
                      InstanceMethod<&LogObject::Read>("read"),
                      InstanceMethod<&LogObject::TruncatePrefix>("truncatePrefix"),
                      InstanceMethod<&LogObject::Prove>("prove"),
@@ -238,6 +241,20 @@ Napi::Value LogObject::CommitThrough(const Napi::CallbackInfo& info) {
   if (!sequence) return Throw(info.Env(), ArgumentError("commitThrough(sequence)"));
   handle_->completions().HoldBack();
   handle_->log().CommitThrough(*sequence);
+  handle_->completions().Deliver();
+  return info.Env().Undefined();
+}
+
+Napi::Value LogObject::StartPolling(const Napi::CallbackInfo& info) {
+  handle_->completions().HoldBack();
+  return info.Env().Undefined();
+}
+
+Napi::Value LogObject::Poll(const Napi::CallbackInfo& info) {
+  return Napi::Boolean::New(info.Env(), handle_->completions().Poll());
+}
+
+Napi::Value LogObject::StopPolling(const Napi::CallbackInfo& info) {
   handle_->completions().Deliver();
   return info.Env().Undefined();
 }

@@ -39,6 +39,9 @@ class LogObject final : public Napi::ObjectWrap<LogObject> {
                                  uint64_t (Log::*submit)(Write write));
   Napi::Value Submit(const Napi::CallbackInfo& info);
   Napi::Value CommitThrough(const Napi::CallbackInfo& info);
+  Napi::Value StartPolling(const Napi::CallbackInfo& info);
+  Napi::Value Poll(const Napi::CallbackInfo& info);
+  Napi::Value StopPolling(const Napi::CallbackInfo& info);
   Napi::Value Read(const Napi::CallbackInfo& info);
   Napi::Value TruncatePrefix(const Napi::CallbackInfo& info);
   Napi::Value Prove(const Napi::CallbackInfo& info);

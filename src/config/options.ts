@@ -174,6 +174,13 @@ export const optionTable = {
     64,
     'Native threads that sync logs, at most; all partitions of a process share them, and each starts when all others are busy.',
   ),
+  completionPollUsMax: count(
+    'log',
+    400,
+    0,
+    10_000,
+    'Microseconds that an idle event loop polls for the end of a small append, at most, instead of sleeping; only while the disk answers that soon. 0: never.',
+  ),
 
   // Raft timing and windows
   profile: choice(

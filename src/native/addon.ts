@@ -127,6 +127,13 @@ export interface NativeLog {
   /** Blocks until the write of this sequence number has completed, committing on the calling thread, and calls
    *  NativeCompletion for everything that has completed before it returns. Not after `close`. */
   commitThrough(sequence: number): void
+  /** From now on completions wait for `poll`, `stopPolling` or `commitThrough` instead of waking the event loop. */
+  startPolling(): void
+  /** Looks for completions for some microseconds. Calls NativeCompletion for what has completed and ends what
+   *  `startPolling` began; false: nothing has, and the processor was offered to others. */
+  poll(): boolean
+  /** Calls NativeCompletion for what has completed, and ends polling in any case. */
+  stopPolling(): void
   /** Submits one write of ready frames; see native/wal/log.h, Write. Bytes are copied.
    *  @param hardState term, vote, commitIndex
    *  @param truncateFrom 0 for none
@@ -308,7 +315,7 @@ export interface NativeAddon {
 }
 
 /** Must equal kInterfaceVersion of native/binding/addon.cc. */
-const interfaceVersion = 6
+const interfaceVersion = 7
 
 let loaded: NativeAddon | null = null
 

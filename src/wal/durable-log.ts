@@ -208,6 +208,7 @@ export class DurableLog {
 class PendingTruncation implements PendingWrite {
   readonly #resolve: () => void
   readonly #reject: (error: ClustorError) => void
+  readonly entries = 0
   sequence = 0
 
   constructor(resolve: () => void, reject: (error: ClustorError) => void) {

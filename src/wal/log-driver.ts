@@ -8,6 +8,7 @@ import type {
 } from '../native/addon.js'
 import { readStats, type NativeStats } from '../native/log-stats.js'
 import { toClustorError } from '../native/native-error.js'
+import { CompletionPoller, type PollPorts } from './completion-poller.js'
 import { guarded } from './guarded.js'
 import { withKeys, type KeyRing } from './key-ring.js'
 import { processHost, type LogHost } from './log-host.js'
@@ -20,6 +21,7 @@ import { StallWatch, type Stall } from './stall-watch.js'
 export interface PendingWrite {
   /** Sequence number of the write, set when it is submitted. */
   sequence: number
+  readonly entries: number
   /** Called once, in the order of sequence numbers. */
   settle(error: ClustorError | null): void
 }
@@ -48,6 +50,9 @@ const shortages: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'ERR_OUT_OF_MEMORY',
 ])
 
+/** Where more entries wait together, to be woken for them costs each of them little. */
+const polledEntriesMax = 4
+
 /** Drives one native log: settles writes in order and keeps the rule of failures.
  *
  *  The rule: a write that fails takes those queued behind it along, but writes travel while the news comes back. Such
@@ -59,6 +64,7 @@ export class LogDriver {
   readonly #settings: LogSettings
   readonly #timers: Timers
   readonly #watch: StallWatch
+  readonly #poller: CompletionPoller
   readonly #scrubber: Scrubber
   #owner: DriverOwner | null = null
   readonly #listeners: LogListener[] = []
@@ -79,7 +85,7 @@ export class LogDriver {
     native: NativeLog,
     recovery: NativeRecovery,
     settings: LogSettings,
-    timers: Timers,
+    { timers, nextTurn }: LogHost,
   ) {
     this.native = native
     this.#timers = timers
@@ -87,6 +93,10 @@ export class LogDriver {
     this.#settings = settings
     this.#watch = new StallWatch(settings.syncStallMs, this.#stallPorts(), timers)
     this.#scrubber = new Scrubber(settings, this.#scrubPorts(), timers)
+    this.#poller = new CompletionPoller(
+      this.#pollPorts(nextTurn ?? null),
+      settings.completionPollUsMax / 1e3,
+    )
   }
 
   /** Opens the log; `attach` must be called before anything is submitted.
@@ -108,7 +118,7 @@ export class LogDriver {
       const { log, recovery } = await withKeys(settings.keys, (keys) =>
         host.openLog(toNativeOptions(settings, { recoverEntries, progress, keys }), complete),
       )
-      const driver = new LogDriver(log, recovery, settings, host.timers)
+      const driver = new LogDriver(log, recovery, settings, host)
       drivers.push(driver)
       ended(true)
       return { driver, recovery }
@@ -199,6 +209,7 @@ export class LogDriver {
       this.#watch.wake()
     }
     this.#pending.push(write)
+    if (write.entries <= polledEntriesMax) this.#poller.wake()
   }
 
   /** Blocks until everything that was submitted is settled. Not after `close`. */
@@ -236,6 +247,24 @@ export class LogDriver {
     }
   }
 
+  #pollPorts(nextTurn: PollPorts['nextTurn']): PollPorts {
+    return {
+      start: () => {
+        this.native.startPolling()
+      },
+      poll: () => this.native.poll(),
+      stop: () => {
+        this.native.stopPolling()
+      },
+      isWorthwhile: () => {
+        const waiting = this.#pending.length - this.#head
+        return waiting > 0 && waiting <= polledEntriesMax && !this.closed
+      },
+      now: () => this.#timers.now(),
+      nextTurn,
+    }
+  }
+
   #scrubPorts(): ConstructorParameters<typeof Scrubber>[1] {
     const next = this.native.newScrub()
     return {
@@ -266,7 +295,9 @@ export class LogDriver {
   #complete(throughSequence: number, durableIndex: number, thrown: Error | undefined): void {
     const error = thrown === undefined ? null : toClustorError(thrown)
     this.#durableIndex = durableIndex
-    this.#progressMs = this.#timers.now()
+    const nowMs = this.#timers.now()
+    this.#poller.completed(nowMs - this.#progressMs)
+    this.#progressMs = nowMs
     if (error === null) {
       this.#settleThrough(throughSequence, null)
     } else {

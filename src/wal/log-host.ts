@@ -5,6 +5,8 @@ import { backgroundTimers } from './timers.js'
 /** What a log runs on: who opens it, and whose time it lives in. Simulations bring their own. */
 export interface LogHost extends Pick<NativeAddon, 'openLog' | 'openProgress'> {
   readonly timers: Timers
+  /** Runs a function in the next turn of the event loop; absent: nobody polls for completions. */
+  readonly nextTurn?: (run: () => void) => void
 }
 
 /** The file systems, threads and the time of this process. */
@@ -12,4 +14,5 @@ export const processHost: LogHost = {
   openLog: (options, complete) => loadAddon().openLog(options, complete),
   openProgress: () => loadAddon().openProgress(),
   timers: backgroundTimers,
+  nextTurn: setImmediate,
 }

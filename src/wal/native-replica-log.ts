@@ -207,11 +207,13 @@ class NativeReplicaLog implements ReplicaLog {
 class PersistedWrite implements PendingWrite {
   readonly #done: Done
   #write: LogWrite | null
+  readonly entries: number
   sequence = 0
 
   constructor(write: LogWrite, done: Done) {
     this.#write = write
     this.#done = done
+    this.entries = write.frames?.range.byteLengths.length ?? 0
   }
 
   get write(): LogWrite {

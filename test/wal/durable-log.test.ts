@@ -398,3 +398,23 @@ test('appendSync throws what append rejects with', async (t) => {
   t.throws(() => log.appendSync(Buffer.alloc(1)), { code: 'ERR_CLOSED' })
   await closing
 })
+
+for (const completionPollUsMax of [0, 10_000]) {
+  test(`polling for ${completionPollUsMax} µs: every append settles once, in order, and so does close`, async (t) => {
+    const { log } = await openLog(t, { ...small, completionPollUsMax })
+    for (let index = 1; index <= 40; index++) t.is((await log.append(bytes('x'))).index, index)
+
+    const settled: number[] = []
+    const append = async (): Promise<void> => {
+      settled.push((await log.append(bytes('y'))).index)
+    }
+    const first = append()
+    // Settled by the blocking call, in the middle of polling.
+    t.is(log.appendSync(bytes('z')).index, 42)
+    const rest = Array.from({ length: 20 }, append)
+    await new Promise(setImmediate)
+    const closing = log.close()
+    await Promise.all([first, ...rest, closing])
+    t.deepEqual(settled, [41, ...Array.from({ length: 20 }, (_, place) => 43 + place)])
+  })
+}

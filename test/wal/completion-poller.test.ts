@@ -1,0 +1,177 @@
+import test from 'ava'
+import { CompletionPoller } from '../../src/wal/completion-poller.js'
+
+/** A disk that answers when the test says so, and an event loop that turns when the test says so. */
+class Desk {
+  readonly calls: string[] = []
+  readonly poller: CompletionPoller
+  nowMs = 0
+  waiting = 0
+  #hasCompleted = false
+  #sinceMs = 0
+  readonly #turns: (() => void)[] = []
+
+  constructor(pollMsMax: number, { turns = true } = {}) {
+    this.poller = new CompletionPoller(
+      {
+        start: () => this.calls.push('start'),
+        poll: () => this.#poll(),
+        stop: () => this.calls.push('stop'),
+        isWorthwhile: () => this.waiting > 0,
+        now: () => this.nowMs,
+        nextTurn: turns ? (run) => this.#turns.push(run) : null,
+      },
+      pollMsMax,
+    )
+  }
+
+  get isPolling(): boolean {
+    return this.#turns.length > 0
+  }
+
+  submit(): void {
+    if (this.waiting++ === 0) this.#sinceMs = this.nowMs
+    this.poller.wake()
+  }
+
+  complete(): void {
+    this.#hasCompleted = true
+  }
+
+  turn(ms: number): void {
+    this.nowMs += ms
+    for (const run of this.#turns.splice(0)) run()
+  }
+
+  /** One write, answered after so long. */
+  write(ms: number): void {
+    this.submit()
+    for (const end = this.nowMs + ms; this.nowMs + 0.1 < end && this.isPolling;) this.turn(0.1)
+    this.nowMs = Math.max(this.nowMs, this.#sinceMs + ms)
+    this.complete()
+    if (this.isPolling) this.turn(0)
+    else this.#deliver()
+  }
+
+  #poll(): boolean {
+    if (!this.#hasCompleted) return false
+    this.calls.push('deliver')
+    this.#deliver()
+    return true
+  }
+
+  #deliver(): void {
+    this.#hasCompleted = false
+    this.waiting = 0
+    this.poller.completed(this.nowMs - this.#sinceMs)
+  }
+}
+
+test('a completion is found in the next turn of the event loop', (t) => {
+  const desk = new Desk(0.4)
+  desk.submit()
+  desk.turn(0.1)
+  desk.complete()
+  desk.turn(0.1)
+
+  t.deepEqual(desk.calls, ['start', 'deliver'])
+  t.false(desk.isPolling)
+})
+
+test('polling ends after its limit, and the event loop may sleep', (t) => {
+  const desk = new Desk(0.4)
+  desk.submit()
+  for (let turns = 0; turns < 3; turns++) desk.turn(0.1)
+  t.true(desk.isPolling)
+  desk.turn(0.1)
+
+  t.deepEqual(desk.calls, ['start', 'stop'])
+  t.false(desk.isPolling)
+})
+
+test('nobody polls for a disk that answers later than the limit, until it answers sooner', (t) => {
+  const desk = new Desk(0.4)
+  for (let writes = 0; writes < 8; writes++) desk.write(1)
+  desk.calls.length = 0
+  desk.write(1)
+  t.deepEqual(desk.calls, [])
+
+  for (let writes = 0; writes < 20; writes++) desk.write(0.1)
+  desk.calls.length = 0
+  desk.write(0.1)
+  t.deepEqual(desk.calls, ['start', 'deliver'])
+})
+
+test('a single slow answer does not end polling', (t) => {
+  const desk = new Desk(0.4)
+  for (let writes = 0; writes < 20; writes++) desk.write(0.1)
+  desk.write(2)
+  desk.calls.length = 0
+  desk.write(0.1)
+
+  t.deepEqual(desk.calls, ['start', 'deliver'])
+})
+
+test('after a turn that took long polling pauses: others want the event loop or the processor', (t) => {
+  const desk = new Desk(2)
+  desk.submit()
+  desk.turn(0.1)
+  desk.turn(1)
+  t.deepEqual(desk.calls, ['start', 'stop'])
+
+  desk.poller.wake()
+  t.false(desk.isPolling)
+  desk.turn(5)
+  desk.poller.wake()
+  t.true(desk.isPolling)
+})
+
+/** Milliseconds until a poller that was just disturbed polls again. */
+function pauseOf(desk: Desk): number {
+  const sinceMs = desk.nowMs
+  desk.poller.wake()
+  while (!desk.isPolling) {
+    desk.turn(1)
+    desk.poller.wake()
+  }
+  return desk.nowMs - sinceMs
+}
+
+test('pauses are longer each time, up to a second, until polling has found something undisturbed', (t) => {
+  const desk = new Desk(10_000)
+  const pauses: number[] = []
+  desk.submit()
+  for (let times = 0; times < 10; times++) {
+    desk.turn(1)
+    pauses.push(pauseOf(desk))
+  }
+  t.deepEqual(pauses, [5, 10, 20, 40, 80, 160, 320, 640, 1000, 1000])
+
+  desk.complete()
+  desk.turn(0.1)
+  desk.submit()
+  desk.turn(1)
+  t.is(pauseOf(desk), 5)
+})
+
+test('polling goes on while more waits, and ends when nothing does', (t) => {
+  const desk = new Desk(0.4)
+  desk.submit()
+  desk.complete()
+  desk.turn(0.1)
+  desk.submit()
+  desk.turn(0.1)
+  t.true(desk.isPolling)
+  desk.waiting = 0 // A blocking append has settled it.
+  desk.turn(0.1)
+
+  t.deepEqual(desk.calls, ['start', 'deliver', 'start', 'stop'])
+})
+
+test('nobody polls when the limit is 0, or where turns cannot be had', (t) => {
+  for (const desk of [new Desk(0), new Desk(0.4, { turns: false })]) {
+    desk.submit()
+    t.deepEqual(desk.calls, [])
+    t.false(desk.isPolling)
+  }
+})
