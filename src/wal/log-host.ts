@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers'
 import type { Timers } from '../base/timers.js'
 import { loadAddon, type NativeAddon } from '../native/addon.js'
 import { backgroundTimers } from './timers.js'
@@ -14,5 +15,6 @@ export const processHost: LogHost = {
   openLog: (options, complete) => loadAddon().openLog(options, complete),
   openProgress: () => loadAddon().openProgress(),
   timers: backgroundTimers,
+  // Of the module: the global one may be another's that runs when a test says so.
   nextTurn: setImmediate,
 }
