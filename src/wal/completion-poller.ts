@@ -15,16 +15,20 @@ export interface PollPorts {
 }
 
 /** A turn of the event loop takes some microseconds when it has nothing to do. After a longer one, others want the event
- *  loop or the processor, and polling pauses: longer each time, until it has found something again. */
-const disturbedMs = 0.5
-const pauseMsMin = 5
-const pauseMsMax = 1000
+ *  loop or the processor. */
+const longTurnMs = 0.5
+/** Nobody polls then for so many milliseconds, times the square of those of the turn: 36 ms after 0.6, which happens on an idle
+ *  machine too, 0.9 s after another program's 3. Who has polled waits longer for the processor afterwards. */
+const pauseFactor = 100
+/** When it happens again so soon after a pause, the next one is twice as long: the processors are busy. */
+const soonMs = 50
+const pauseMsMax = 4000
 
 /** Looks for completions from turn to turn of the event loop, while few small writes wait for a fast disk. To be woken by
  *  another thread takes 15 to 30 µs where processors go to sleep, virtual machines most of all: a third of a sync of 60 µs.
  *
  *  Each turn of the loop handles whatever else has happened and offers the processor to others. It polls only when the
- *  disk has lately answered within the limit, not longer than that, and not for a while after it was disturbed. */
+ *  disk has lately answered within the limit, not longer than that, and not for a while after others had their turn. */
 export class CompletionPoller {
   readonly #ports: PollPorts
   readonly #pollMsMax: number
@@ -32,7 +36,7 @@ export class CompletionPoller {
   /** How long the disk takes to answer: a moving average. */
   #expectedMs = 0
   #pausedUntilMs = -Infinity
-  #pauseMs = pauseMsMin
+  #pauseMs = 0
   #isPolling = false
   #untilMs = 0
   #turnMs = 0
@@ -64,11 +68,10 @@ export class CompletionPoller {
 
   readonly #turn = (): void => {
     const nowMs = this.#ports.now()
-    if (nowMs - this.#turnMs > disturbedMs) this.#pause(nowMs)
+    if (nowMs - this.#turnMs > longTurnMs) this.#pauseAfter(nowMs - this.#turnMs, nowMs)
     this.#turnMs = nowMs
     if (this.#ports.poll()) {
       this.#isPolling = false
-      if (nowMs >= this.#pausedUntilMs) this.#pauseMs = pauseMsMin
       this.wake()
     } else if (this.#mayGoOn(nowMs)) {
       this.#nextTurn(this.#turn)
@@ -78,9 +81,11 @@ export class CompletionPoller {
     }
   }
 
-  #pause(nowMs: number): void {
+  #pauseAfter(turnMs: number, nowMs: number): void {
+    const pauseMs = pauseFactor * turnMs ** 2
+    const soon = nowMs - this.#pausedUntilMs < soonMs
+    this.#pauseMs = Math.min(soon ? Math.max(pauseMs, 2 * this.#pauseMs) : pauseMs, pauseMsMax)
     this.#pausedUntilMs = nowMs + this.#pauseMs
-    this.#pauseMs = Math.min(2 * this.#pauseMs, pauseMsMax)
   }
 
   #mayGoOn(nowMs: number): boolean {

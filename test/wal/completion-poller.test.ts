@@ -112,22 +112,10 @@ test('a single slow answer does not end polling', (t) => {
   t.deepEqual(desk.calls, ['start', 'deliver'])
 })
 
-test('after a turn that took long polling pauses: others want the event loop or the processor', (t) => {
-  const desk = new Desk(2)
+/** Milliseconds until a poller polls again after a turn of the event loop that took so long. */
+function pauseAfter(turnMs: number, desk = new Desk(100)): number {
   desk.submit()
-  desk.turn(0.1)
-  desk.turn(1)
-  t.deepEqual(desk.calls, ['start', 'stop'])
-
-  desk.poller.wake()
-  t.false(desk.isPolling)
-  desk.turn(5)
-  desk.poller.wake()
-  t.true(desk.isPolling)
-})
-
-/** Milliseconds until a poller that was just disturbed polls again. */
-function pauseOf(desk: Desk): number {
+  desk.turn(turnMs)
   const sinceMs = desk.nowMs
   desk.poller.wake()
   while (!desk.isPolling) {
@@ -137,21 +125,21 @@ function pauseOf(desk: Desk): number {
   return desk.nowMs - sinceMs
 }
 
-test('pauses are longer each time, up to a second, until polling has found something undisturbed', (t) => {
-  const desk = new Desk(10_000)
-  const pauses: number[] = []
-  desk.submit()
-  for (let times = 0; times < 10; times++) {
-    desk.turn(1)
-    pauses.push(pauseOf(desk))
-  }
-  t.deepEqual(pauses, [5, 10, 20, 40, 80, 160, 320, 640, 1000, 1000])
+test('polling pauses after a long turn, much longer after a longer one: others want the event loop or the processor', (t) => {
+  const turns = [0.1, 0.5, 0.6, 1, 2, 4, 50]
+  t.deepEqual(
+    turns.map((turnMs) => pauseAfter(turnMs)),
+    [0, 0, 36, 100, 400, 1600, 4000],
+  )
+})
 
-  desk.complete()
-  desk.turn(0.1)
-  desk.submit()
-  desk.turn(1)
-  t.is(pauseOf(desk), 5)
+test('a pause is twice as long as the last one when that was not long ago: the processors are busy', (t) => {
+  const desk = new Desk(100_000)
+  const pauses = Array.from({ length: 8 }, () => pauseAfter(2, desk))
+  t.deepEqual(pauses, [400, 800, 1600, 3200, 4000, 4000, 4000, 4000])
+
+  for (let turns = 0; turns < 1000; turns++) desk.turn(0.3)
+  t.is(pauseAfter(2, desk), 400)
 })
 
 test('polling goes on while more waits, and ends when nothing does', (t) => {
