@@ -8,6 +8,10 @@
 #include <algorithm>
 #include <cstdint>
 
+#if defined(__linux__)
+#include <sys/resource.h>
+#endif
+
 namespace clustor {
 
 // CLOCK_MONOTONIC, nanoseconds.
@@ -23,6 +27,16 @@ inline void RelaxProcessor() {
 #elif defined(__aarch64__)
   __asm__ volatile("yield");
 #endif
+}
+
+// How often others have taken the processor from the calling thread; always 0 where that is not
+// known.
+inline uint64_t Preemptions() {
+#if defined(__linux__)
+  rusage usage;
+  if (getrusage(RUSAGE_THREAD, &usage) == 0) return static_cast<uint64_t>(usage.ru_nivcsw);
+#endif
+  return 0;
 }
 
 // Polls until `found` says so or the time is up; whether it did. Whoever else wants the processor

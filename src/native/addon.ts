@@ -134,6 +134,8 @@ export interface NativeLog {
   poll(): boolean
   /** Calls NativeCompletion for what has completed, and ends polling in any case. */
   stopPolling(): void
+  /** How often others have taken the processor from the calling thread; always 0 where the system does not tell. */
+  preemptions(): number
   /** Submits one write of ready frames; see native/wal/log.h, Write. Bytes are copied.
    *  @param hardState term, vote, commitIndex
    *  @param truncateFrom 0 for none

@@ -6,6 +6,8 @@ export interface PollPorts {
   poll(): boolean
   /** Delivers what has completed; from now on completions wake the event loop. */
   stop(): void
+  /** How often others have taken the processor from this thread. */
+  preemptions(): number
   /** Whether something waits for the disk, and little enough that each wake-up counts. */
   isWorthwhile(): boolean
   /** Milliseconds of a clock that never goes back. */
@@ -14,12 +16,12 @@ export interface PollPorts {
   readonly nextTurn: ((run: () => void) => void) | null
 }
 
-/** A turn of the event loop takes some microseconds when it has nothing to do. After a longer one, others want the event
- *  loop or the processor. */
+/** A turn of the event loop takes some microseconds when it has nothing to do. */
 const longTurnMs = 0.5
-/** Nobody polls then for so many milliseconds, times the square of those of the turn: 36 ms after 0.6, which happens on an idle
- *  machine too, 0.9 s after another program's 3. Who has polled waits longer for the processor afterwards. */
-const pauseFactor = 100
+/** After a longer one in which another program had the processor, nobody polls for so many milliseconds, times the square of those
+ *  of the turn: 90 ms after 0.6, which happens on an idle machine too, seconds after a scheduler's tick of 4. Who has polled
+ *  waits longer for the processor afterwards. */
+const pauseFactor = 250
 /** When it happens again so soon after a pause, the next one is twice as long: the processors are busy. */
 const soonMs = 50
 const pauseMsMax = 4000
@@ -28,7 +30,7 @@ const pauseMsMax = 4000
  *  another thread takes 15 to 30 µs where processors go to sleep, virtual machines most of all: a third of a sync of 60 µs.
  *
  *  Each turn of the loop handles whatever else has happened and offers the processor to others. It polls only when the
- *  disk has lately answered within the limit, not longer than that, and not for a while after others had their turn. */
+ *  disk has lately answered within the limit, not longer than that, and not for a while after others had the processor. */
 export class CompletionPoller {
   readonly #ports: PollPorts
   readonly #pollMsMax: number
@@ -40,6 +42,7 @@ export class CompletionPoller {
   #isPolling = false
   #untilMs = 0
   #turnMs = 0
+  #preemptions = 0
 
   /** @param pollMsMax longest time of polling, milliseconds; 0: never. */
   constructor(ports: PollPorts, pollMsMax: number) {
@@ -57,6 +60,7 @@ export class CompletionPoller {
     this.#isPolling = true
     this.#untilMs = nowMs + this.#pollMsMax
     this.#turnMs = nowMs
+    this.#preemptions = this.#ports.preemptions()
     this.#ports.start()
     this.#nextTurn(this.#turn)
   }
@@ -68,7 +72,7 @@ export class CompletionPoller {
 
   readonly #turn = (): void => {
     const nowMs = this.#ports.now()
-    if (nowMs - this.#turnMs > longTurnMs) this.#pauseAfter(nowMs - this.#turnMs, nowMs)
+    if (nowMs - this.#turnMs > longTurnMs) this.#pauseIfPreempted(nowMs - this.#turnMs, nowMs)
     this.#turnMs = nowMs
     if (this.#ports.poll()) {
       this.#isPolling = false
@@ -81,7 +85,8 @@ export class CompletionPoller {
     }
   }
 
-  #pauseAfter(turnMs: number, nowMs: number): void {
+  #pauseIfPreempted(turnMs: number, nowMs: number): void {
+    if (this.#ports.preemptions() === this.#preemptions) return
     const pauseMs = pauseFactor * turnMs ** 2
     const soon = nowMs - this.#pausedUntilMs < soonMs
     this.#pauseMs = Math.min(soon ? Math.max(pauseMs, 2 * this.#pauseMs) : pauseMs, pauseMsMax)

@@ -209,6 +209,7 @@ class PendingTruncation implements PendingWrite {
   readonly #resolve: () => void
   readonly #reject: (error: ClustorError) => void
   readonly entries = 0
+  readonly bytes = 0
   sequence = 0
 
   constructor(resolve: () => void, reject: (error: ClustorError) => void) {

@@ -22,6 +22,8 @@ export interface PendingWrite {
   /** Sequence number of the write, set when it is submitted. */
   sequence: number
   readonly entries: number
+  /** Bytes of its frames. */
+  readonly bytes: number
   /** Called once, in the order of sequence numbers. */
   settle(error: ClustorError | null): void
 }
@@ -52,6 +54,8 @@ const shortages: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
 
 /** Where more entries wait together, to be woken for them costs each of them little. */
 const polledEntriesMax = 4
+/** And to copy more takes longer than to be woken. */
+const polledBytesMax = 64 * 1024
 
 /** Drives one native log: settles writes in order and keeps the rule of failures.
  *
@@ -209,7 +213,7 @@ export class LogDriver {
       this.#watch.wake()
     }
     this.#pending.push(write)
-    if (write.entries <= polledEntriesMax) this.#poller.wake()
+    if (write.entries <= polledEntriesMax && write.bytes <= polledBytesMax) this.#poller.wake()
   }
 
   /** Blocks until everything that was submitted is settled. Not after `close`. */
@@ -253,6 +257,7 @@ export class LogDriver {
         this.native.startPolling()
       },
       poll: () => this.native.poll(),
+      preemptions: () => this.native.preemptions(),
       stop: () => {
         this.native.stopPolling()
       },

@@ -208,12 +208,14 @@ class PersistedWrite implements PendingWrite {
   readonly #done: Done
   #write: LogWrite | null
   readonly entries: number
+  readonly bytes: number
   sequence = 0
 
   constructor(write: LogWrite, done: Done) {
     this.#write = write
     this.#done = done
     this.entries = write.frames?.range.byteLengths.length ?? 0
+    this.bytes = write.frames?.bytes.byteLength ?? 0
   }
 
   get write(): LogWrite {
