@@ -6,12 +6,17 @@
 #include "binding/log_object.h"
 #include "binding/open_progress.h"
 #include "binding/repair_functions.h"
+#include "os/spin.h"
 
 namespace clustor {
 namespace {
 
 // Counted up when a function of the addon changes; the loader compares it with its own.
-constexpr int kInterfaceVersion = 7;
+constexpr int kInterfaceVersion = 8;
+
+Napi::Value PreemptionsJs(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), static_cast<double>(Preemptions()));
+}
 
 Napi::Object Initialize(Napi::Env env, Napi::Object exports) {
   // Node deletes it with the environment.
@@ -28,6 +33,7 @@ Napi::Object Initialize(Napi::Env env, Napi::Object exports) {
               Napi::Function::New<&RewriteDirectoryJs>(env, "rewriteDirectory"));
   exports.Set("salvageDirectory",
               Napi::Function::New<&SalvageDirectoryJs>(env, "salvageDirectory"));
+  exports.Set("preemptions", Napi::Function::New<&PreemptionsJs>(env, "preemptions"));
   exports.Set("runRawBench", Napi::Function::New<&RunRawBenchJs>(env, "runRawBench"));
   return exports;
 }

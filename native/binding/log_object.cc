@@ -164,7 +164,6 @@ Napi::Function LogObject::Class(Napi::Env env, std::vector<PropertyDescriptor> m
                      InstanceMethod<&LogObject::StartPolling>("startPolling"),
                      InstanceMethod<&LogObject::Poll>("poll"),
                      InstanceMethod<&LogObject::StopPolling>("stopPolling"),
-                     InstanceMethod<&LogObject::Preemptions>("preemptions"),
                      InstanceMethod<&LogObject::Read>("read"),
                      InstanceMethod<&LogObject::TruncatePrefix>("truncatePrefix"),
                      InstanceMethod<&LogObject::Prove>("prove"),
@@ -254,10 +253,6 @@ Napi::Value LogObject::StartPolling(const Napi::CallbackInfo& info) {
 
 Napi::Value LogObject::Poll(const Napi::CallbackInfo& info) {
   return Napi::Boolean::New(info.Env(), handle_->completions().Poll());
-}
-
-Napi::Value LogObject::Preemptions(const Napi::CallbackInfo& info) {
-  return Napi::Number::New(info.Env(), static_cast<double>(clustor::Preemptions()));
 }
 
 Napi::Value LogObject::StopPolling(const Napi::CallbackInfo& info) {

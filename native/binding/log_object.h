@@ -42,7 +42,6 @@ class LogObject final : public Napi::ObjectWrap<LogObject> {
   Napi::Value StartPolling(const Napi::CallbackInfo& info);
   Napi::Value Poll(const Napi::CallbackInfo& info);
   Napi::Value StopPolling(const Napi::CallbackInfo& info);
-  Napi::Value Preemptions(const Napi::CallbackInfo& info);
   Napi::Value Read(const Napi::CallbackInfo& info);
   Napi::Value TruncatePrefix(const Napi::CallbackInfo& info);
   Napi::Value Prove(const Napi::CallbackInfo& info);

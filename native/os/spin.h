@@ -39,16 +39,32 @@ inline uint64_t Preemptions() {
   return 0;
 }
 
-// Polls until `found` says so or the time is up; whether it did. Whoever else wants the processor
-// gets it.
+// Looks some times, for about a microsecond; whether `found` said so.
+template <typename Condition>
+bool LookBriefly(Condition found) {
+  for (int i = 0; i < 32; ++i) {
+    if (found()) return true;
+    RelaxProcessor();
+  }
+  return false;
+}
+
+// Polls until `found` says so or the time is up; whether it did. Keeps the processor all the while.
+template <typename Condition>
+bool LookUntil(Condition found, uint64_t look_ns_max) {
+  const uint64_t until = MonotonicNowNs() + look_ns_max;
+  do {
+    if (LookBriefly(found)) return true;
+  } while (MonotonicNowNs() < until);
+  return false;
+}
+
+// The same for a longer time: whoever else wants the processor gets it.
 template <typename Condition>
 bool SpinUntil(Condition found, uint64_t spin_ns_max) {
   const uint64_t until = MonotonicNowNs() + spin_ns_max;
   do {
-    for (int i = 0; i < 32; ++i) {
-      if (found()) return true;
-      RelaxProcessor();
-    }
+    if (LookBriefly(found)) return true;
     sched_yield();
   } while (MonotonicNowNs() < until);
   return found();

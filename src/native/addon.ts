@@ -134,8 +134,6 @@ export interface NativeLog {
   poll(): boolean
   /** Calls NativeCompletion for what has completed, and ends polling in any case. */
   stopPolling(): void
-  /** How often others have taken the processor from the calling thread; always 0 where the system does not tell. */
-  preemptions(): number
   /** Submits one write of ready frames; see native/wal/log.h, Write. Bytes are copied.
    *  @param hardState term, vote, commitIndex
    *  @param truncateFrom 0 for none
@@ -312,12 +310,14 @@ export interface NativeAddon {
   rewriteDirectory(options: NativeLogOptions): Promise<NativeRewriteReport>
   /** @param to must hold no log. */
   salvageDirectory(from: string, to: string, keys: NativeKeys | null): Promise<NativeSalvageReport>
+  /** How often others have taken the processor from the calling thread; always 0 where the system does not tell (macOS). */
+  preemptions(): number
   /** Latency of each operation in nanoseconds, in order. */
   runRawBench(options: RawBenchOptions): Promise<Float64Array>
 }
 
 /** Must equal kInterfaceVersion of native/binding/addon.cc. */
-const interfaceVersion = 7
+const interfaceVersion = 8
 
 let loaded: NativeAddon | null = null
 

@@ -6,49 +6,57 @@ export interface PollPorts {
   poll(): boolean
   /** Delivers what has completed; from now on completions wake the event loop. */
   stop(): void
-  /** How often others have taken the processor from this thread. */
-  preemptions(): number
   /** Whether something waits for the disk, and little enough that each wake-up counts. */
   isWorthwhile(): boolean
   /** Milliseconds of a clock that never goes back. */
   now(): number
-  /** Runs a function in the next turn of the event loop, which does not sleep before it; null: polling is not possible. */
-  readonly nextTurn: ((run: () => void) => void) | null
 }
 
-/** A turn of the event loop takes some microseconds when it has nothing to do. */
+/** The event loop that a poller lives in. */
+export interface EventLoopTurns {
+  /** Runs a function in the next turn of the event loop, which does not sleep before it. */
+  next(run: () => void): void
+  /** How often others have taken the processor from this thread. */
+  preemptions(): number
+}
+
+const noTurns: EventLoopTurns = { next: () => undefined, preemptions: () => 0 }
+
+/** A turn of the event loop takes some microseconds when it has nothing to do. In a longer one others had the processor. */
 const longTurnMs = 0.5
-/** After a longer one in which another program had the processor, nobody polls for so many milliseconds, times the square of those
- *  of the turn: 90 ms after 0.6, which happens on an idle machine too, seconds after a scheduler's tick of 4. Who has polled
- *  waits longer for the processor afterwards. */
-const pauseFactor = 250
-/** When it happens again so soon after a pause, the next one is twice as long: the processors are busy. */
-const soonMs = 50
+/** Polling gains about a tenth of the time it takes, so it may lose this much of it to others: to wait for a processor, as who polls has
+ *  to when somebody else wants it as well. Some long turns a second happen on idle machines too. */
+const lossMax = 0.02
+/** Who has lost more pauses until the loss would have been affordable, and twice as long as the last time when it happens again. */
 const pauseMsMax = 4000
 
 /** Looks for completions from turn to turn of the event loop, while few small writes wait for a fast disk. To be woken by
  *  another thread takes 15 to 30 µs where processors go to sleep, virtual machines most of all: a third of a sync of 60 µs.
  *
  *  Each turn of the loop handles whatever else has happened and offers the processor to others. It polls only when the
- *  disk has lately answered within the limit, not longer than that, and not for a while after others had the processor. */
+ *  disk has lately answered within the limit, not longer than that, and not for a while after it had to wait for the processor
+ *  for more than a fiftieth of its time. */
 export class CompletionPoller {
   readonly #ports: PollPorts
   readonly #pollMsMax: number
-  readonly #nextTurn: (run: () => void) => void
+  readonly #turns: EventLoopTurns
   /** How long the disk takes to answer: a moving average. */
   #expectedMs = 0
   #pausedUntilMs = -Infinity
   #pauseMs = 0
+  /** How long it has polled since others had the processor. */
+  #polledMs = 0
   #isPolling = false
   #untilMs = 0
   #turnMs = 0
   #preemptions = 0
 
-  /** @param pollMsMax longest time of polling, milliseconds; 0: never. */
-  constructor(ports: PollPorts, pollMsMax: number) {
+  /** @param turns undefined: nobody polls.
+   *  @param pollMsMax longest time of polling, milliseconds; 0: never. */
+  constructor(ports: PollPorts, turns: EventLoopTurns | undefined, pollMsMax: number) {
     this.#ports = ports
-    this.#pollMsMax = ports.nextTurn === null ? 0 : pollMsMax
-    this.#nextTurn = ports.nextTurn ?? (() => undefined)
+    this.#turns = turns ?? noTurns
+    this.#pollMsMax = turns === undefined ? 0 : pollMsMax
   }
 
   /** Something was submitted. Costs next to nothing when polling is not worth while. */
@@ -60,9 +68,9 @@ export class CompletionPoller {
     this.#isPolling = true
     this.#untilMs = nowMs + this.#pollMsMax
     this.#turnMs = nowMs
-    this.#preemptions = this.#ports.preemptions()
+    this.#preemptions = this.#turns.preemptions()
     this.#ports.start()
-    this.#nextTurn(this.#turn)
+    this.#turns.next(this.#turn)
   }
 
   /** Something completed, after so long. */
@@ -72,25 +80,34 @@ export class CompletionPoller {
 
   readonly #turn = (): void => {
     const nowMs = this.#ports.now()
-    if (nowMs - this.#turnMs > longTurnMs) this.#pauseIfPreempted(nowMs - this.#turnMs, nowMs)
-    this.#turnMs = nowMs
+    this.#lookBack(nowMs)
     if (this.#ports.poll()) {
       this.#isPolling = false
       this.wake()
     } else if (this.#mayGoOn(nowMs)) {
-      this.#nextTurn(this.#turn)
+      this.#turns.next(this.#turn)
     } else {
       this.#isPolling = false
       this.#ports.stop()
     }
   }
 
-  #pauseIfPreempted(turnMs: number, nowMs: number): void {
-    if (this.#ports.preemptions() === this.#preemptions) return
-    const pauseMs = pauseFactor * turnMs ** 2
-    const soon = nowMs - this.#pausedUntilMs < soonMs
-    this.#pauseMs = Math.min(soon ? Math.max(pauseMs, 2 * this.#pauseMs) : pauseMs, pauseMsMax)
+  /** Ends the turn that was. Its preemptions are its own: a look yields, so an earlier one may have been to a thread of ours. */
+  #lookBack(nowMs: number): void {
+    const turnMs = nowMs - this.#turnMs
+    const preemptions = this.#turns.preemptions()
+    if (turnMs > longTurnMs && preemptions !== this.#preemptions) this.#lost(turnMs, nowMs)
+    else this.#polledMs += turnMs
+    this.#turnMs = nowMs
+    this.#preemptions = preemptions
+  }
+
+  #lost(turnMs: number, nowMs: number): void {
+    const isAffordable = turnMs <= lossMax * this.#polledMs
+    const pauseMs = Math.max(turnMs / lossMax, 2 * this.#pauseMs)
+    this.#pauseMs = isAffordable ? 0 : Math.min(pauseMs, pauseMsMax)
     this.#pausedUntilMs = nowMs + this.#pauseMs
+    this.#polledMs = 0
   }
 
   #mayGoOn(nowMs: number): boolean {

@@ -57,6 +57,19 @@ const polledEntriesMax = 4
 /** And to copy more takes longer than to be woken. */
 const polledBytesMax = 64 * 1024
 
+/** Whether the writes from `head` on are worth polling for: some, but little. */
+function isLittle(writes: readonly PendingWrite[], head: number): boolean {
+  const waiting = writes.length - head
+  if (waiting === 0 || waiting > polledEntriesMax) return false
+  let entries = 0
+  let bytes = 0
+  for (let at = head; at < writes.length; at++) {
+    entries += writes[at]?.entries ?? 0
+    bytes += writes[at]?.bytes ?? 0
+  }
+  return entries <= polledEntriesMax && bytes <= polledBytesMax
+}
+
 /** Drives one native log: settles writes in order and keeps the rule of failures.
  *
  *  The rule: a write that fails takes those queued behind it along, but writes travel while the news comes back. Such
@@ -89,7 +102,7 @@ export class LogDriver {
     native: NativeLog,
     recovery: NativeRecovery,
     settings: LogSettings,
-    { timers, nextTurn }: LogHost,
+    { timers, turns }: LogHost,
   ) {
     this.native = native
     this.#timers = timers
@@ -98,7 +111,8 @@ export class LogDriver {
     this.#watch = new StallWatch(settings.syncStallMs, this.#stallPorts(), timers)
     this.#scrubber = new Scrubber(settings, this.#scrubPorts(), timers)
     this.#poller = new CompletionPoller(
-      this.#pollPorts(nextTurn ?? null),
+      this.#pollPorts(),
+      turns,
       settings.completionPollUsMax / 1e3,
     )
   }
@@ -213,7 +227,7 @@ export class LogDriver {
       this.#watch.wake()
     }
     this.#pending.push(write)
-    if (write.entries <= polledEntriesMax && write.bytes <= polledBytesMax) this.#poller.wake()
+    this.#poller.wake()
   }
 
   /** Blocks until everything that was submitted is settled. Not after `close`. */
@@ -251,22 +265,17 @@ export class LogDriver {
     }
   }
 
-  #pollPorts(nextTurn: PollPorts['nextTurn']): PollPorts {
+  #pollPorts(): PollPorts {
     return {
       start: () => {
         this.native.startPolling()
       },
       poll: () => this.native.poll(),
-      preemptions: () => this.native.preemptions(),
       stop: () => {
         this.native.stopPolling()
       },
-      isWorthwhile: () => {
-        const waiting = this.#pending.length - this.#head
-        return waiting > 0 && waiting <= polledEntriesMax && !this.closed
-      },
+      isWorthwhile: () => !this.closed && isLittle(this.#pending, this.#head),
       now: () => this.#timers.now(),
-      nextTurn,
     }
   }
 

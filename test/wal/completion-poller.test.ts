@@ -18,11 +18,12 @@ class Desk {
         start: () => this.calls.push('start'),
         poll: () => this.#poll(),
         stop: () => this.calls.push('stop'),
-        preemptions: () => this.preemptions,
         isWorthwhile: () => this.waiting > 0,
         now: () => this.nowMs,
-        nextTurn: turns ? (run) => this.#turns.push(run) : null,
       },
+      turns
+        ? { next: (run) => this.#turns.push(run), preemptions: () => this.preemptions }
+        : undefined,
       pollMsMax,
     )
   }
@@ -128,26 +129,43 @@ function pauseAfter(turnMs: number, desk = new Desk(100)): number {
   return desk.nowMs - sinceMs
 }
 
-test('polling pauses where other programs take the processor, much longer the longer they take it', (t) => {
-  const turns = [0.1, 0.5, 0.6, 1, 2, 4, 50]
+test('polling pauses where other programs take the processor, longer the longer they take it', (t) => {
+  const turns = [0.1, 0.5, 0.6, 1, 2, 4, 50, 100]
   t.deepEqual(
     turns.map((turnMs) => pauseAfter(turnMs)),
-    [0, 0, 90, 250, 1000, 4000, 4000],
+    [0, 0, 30, 50, 100, 200, 2500, 4000],
   )
 })
 
-test('a pause is twice as long as the last one when that was not long ago: the processors are busy', (t) => {
+test('a pause is twice as long as the last one when it happens again: the processors are busy', (t) => {
   const desk = new Desk(100_000)
   const pauses = Array.from({ length: 8 }, () => pauseAfter(2, desk))
-  t.deepEqual(pauses, [1000, 2000, 4000, 4000, 4000, 4000, 4000, 4000])
+  t.deepEqual(pauses, [100, 200, 400, 800, 1600, 3200, 4000, 4000])
+})
 
-  for (let turns = 0; turns < 1000; turns++) desk.turn(0.3)
-  t.is(pauseAfter(2, desk), 1000)
+test('a loss of a fiftieth of the time of polling is no reason to pause, and ends what pauses have added up to', (t) => {
+  const desk = new Desk(100_000)
+  for (let pauses = 0; pauses < 5; pauses++) pauseAfter(2, desk)
+  for (let turns = 0; turns < 200; turns++) desk.turn(0.5)
+  t.is(pauseAfter(2, desk), 0)
+
+  for (let turns = 0; turns < 198; turns++) desk.turn(0.5)
+  t.is(pauseAfter(2, desk), 100)
 })
 
 test('a long turn of the application itself is no reason to pause', (t) => {
   const desk = new Desk(100)
   desk.submit()
+  desk.turn(20)
+  t.true(desk.isPolling)
+  t.deepEqual(desk.calls, ['start'])
+})
+
+test('a switch of an earlier turn is no reason to pause after a long one', (t) => {
+  const desk = new Desk(100)
+  desk.submit()
+  desk.preemptions += 1
+  desk.turn(0.1)
   desk.turn(20)
   t.true(desk.isPolling)
   t.deepEqual(desk.calls, ['start'])
