@@ -1,10 +1,9 @@
-import { open, type FileHandle } from 'node:fs/promises'
 import { fdatasync, writev } from 'node:fs'
+import type { FileHandle } from 'node:fs/promises'
 import { promisify } from 'node:util'
 import { GroupCommit } from './group-commit.js'
+import { openZeroedFile, zeroedFileBytes } from './zeroed-file.js'
 
-const fileBytes = 64 * 1024 * 1024
-const zeroBytes = 1024 * 1024
 /** writev takes at most IOV_MAX buffers. */
 const buffersMax = 1024
 
@@ -23,13 +22,7 @@ export class JsGroupCommit {
   }
 
   static async open(path: string): Promise<JsGroupCommit> {
-    const file = await open(path, 'w+')
-    const zeros = Buffer.alloc(zeroBytes)
-    for (let offset = 0; offset < fileBytes; offset += zeroBytes) {
-      await file.write(zeros, 0, zeroBytes, offset)
-    }
-    await file.sync()
-    return new JsGroupCommit(file)
+    return new JsGroupCommit(await openZeroedFile(path))
   }
 
   /** Resolves when the payloads are durable. */
@@ -45,7 +38,7 @@ export class JsGroupCommit {
   async #commit(payloads: readonly Uint8Array[]): Promise<void> {
     let bytes = 0
     for (const payload of payloads) bytes += payload.byteLength
-    if (this.#offset + bytes > fileBytes) this.#offset = 0
+    if (this.#offset + bytes > zeroedFileBytes) this.#offset = 0
     let offset = this.#offset
     for (let first = 0; first < payloads.length; first += buffersMax) {
       const part = payloads.slice(first, first + buffersMax)

@@ -1,8 +1,10 @@
+import { fdatasyncSync, writevSync } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { GroupCommit } from './group-commit.js'
 import type { PeerModules } from './peer-install.js'
 import type { AppendSystem, PeerName } from './settings.js'
+import { openZeroedFile, zeroedFileBytes } from './zeroed-file.js'
 
 /** Opens a peer in the form that suits it best: alone, each append is committed by itself; among others, everything that
  *  waits goes into one commit, where the peer offers that. Every append is durable when it is answered. */
@@ -21,6 +23,8 @@ export async function openPeer(
       return openLmdb(modules.get(name) as LmdbModule, directory)
     case 'fs-promises':
       return await openFile(directory)
+    case 'fs-sync':
+      return await openBlockingFile(directory)
   }
 }
 
@@ -136,6 +140,22 @@ async function openFile(directory: string): Promise<AppendSystem> {
     append: async (payloads) => {
       await file.writev(payloads)
       await file.datasync()
+    },
+    close: () => file.close(),
+  }
+}
+
+/** The least that JavaScript can do: two calls that block, on a file of zeros. What `appendSync` does, without its frames. */
+async function openBlockingFile(directory: string): Promise<AppendSystem> {
+  const file = await openZeroedFile(join(directory, 'file'))
+  let offset = 0
+  return {
+    append: (payloads) => {
+      const bytes = writevSync(file.fd, payloads, offset)
+      fdatasyncSync(file.fd)
+      // The next append is as long.
+      offset = offset + 2 * bytes > zeroedFileBytes ? 0 : offset + bytes
+      return Promise.resolve()
     },
     close: () => file.close(),
   }

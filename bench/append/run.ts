@@ -1,9 +1,7 @@
 import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { ClustorError } from '../../src/base/errors.js'
 import { describeMachine, type Machine } from '../cluster/machine.js'
-import { perSecond, rawLatenciesUs } from '../fsync/run.js'
-import { loadAppends, sharesOf, type AppendFigures } from './closed-loop.js'
+import { loadAppends, type AppendFigures } from './closed-loop.js'
 import {
   eventLoopReport,
   sampleEventLoop,
@@ -11,16 +9,8 @@ import {
   type EventLoopSample,
 } from './event-loop.js'
 import { loadPeers, type PeerModules } from './peer-install.js'
-import {
-  oneFileLoops,
-  ratiosOf,
-  rawLoops,
-  rowsOf,
-  type AppendRatio,
-  type AppendRow,
-  type AppendSample,
-  type RawName,
-} from './rows.js'
+import { LoopLatencies, loopsFor } from './raw-loops.js'
+import { ratiosOf, rowsOf, type AppendRatio, type AppendRow, type AppendSample } from './rows.js'
 import {
   loadsOf,
   subjectsOf,
@@ -61,10 +51,6 @@ export interface AppendReport {
   readonly eventLoop: EventLoopReport | null
 }
 
-/** Durable writes of a raw loop in a round; fewer when they are large. */
-const rawOperationsMax = 1000
-const rawBytesMax = 64 * 1024 * 1024
-
 /** Measures `DurableLog`, the raw system calls and the yardsticks in one process and in interleaved rounds:
  *  the disk drifts by tens of per cent within a minute, so only ratios of one round say something.
  *  @throws ERR_INVALID_ARGUMENT when a peer cannot be installed; what the signal was aborted with. */
@@ -102,28 +88,51 @@ async function measureRound(
   modules: PeerModules,
 ): Promise<AppendSample[]> {
   const samples: AppendSample[] = []
-  // Every other round runs in the opposite order, so that no system always has the warm machine.
-  const inTurn = <Item>(items: Item[]): Item[] => (round % 2 === 0 ? items : items.toReversed())
-  const announce = (name: string, { payloadBytes, concurrency, batch }: AppendLoad): void => {
-    bench.signal.throwIfAborted()
-    bench.onProgress(
-      `round ${round + 1} of ${bench.rounds}: ${name}, ${concurrency} × ${batch} × ${payloadBytes} B`,
-    )
-  }
   for (const load of loadsOf(bench.matrix)) {
-    for (const name of inTurn(loopsFor(load))) {
-      announce(name, load)
-      const figures = await measureLoop(name, load, directory)
-      if (figures !== null) samples.push({ subject: { name }, load, round, figures })
-    }
-    for (const subject of inTurn(subjectsOf(bench.matrix, load))) {
-      announce(subject.name, load)
-      const figures = await measureSystem(subject, load, directory, bench, modules)
-      samples.push({ subject, load, round, figures })
-    }
+    samples.push(...(await measureLoad(load, round, directory, bench, modules)))
   }
   bench.signal.throwIfAborted()
   return samples
+}
+
+/** The disk drifts while systems are measured, so the raw loops are what they were before and after them. */
+async function measureLoad(
+  load: AppendLoad,
+  round: number,
+  directory: string,
+  bench: AppendBench,
+  modules: PeerModules,
+): Promise<AppendSample[]> {
+  // Every other round runs in the opposite order, so that no system always has the warm machine.
+  const inTurn = <Item>(items: Item[]): Item[] => (round % 2 === 0 ? items : items.toReversed())
+  const loops = new LoopLatencies()
+  const measureLoops = async (): Promise<void> => {
+    for (const name of inTurn(loopsFor(load))) {
+      announce(name, load, round, bench)
+      await loops.measure(name, load, directory)
+    }
+  }
+  const systems: AppendSample[] = []
+  await measureLoops()
+  for (const subject of inTurn(subjectsOf(bench.matrix, load))) {
+    announce(subject.name, load, round, bench)
+    const figures = await measureSystem(subject, load, directory, bench, modules)
+    systems.push({ subject, load, round, figures })
+  }
+  await measureLoops()
+  return [...loops.samples(load, round), ...systems]
+}
+
+function announce(
+  name: string,
+  { payloadBytes, concurrency, batch }: AppendLoad,
+  round: number,
+  { rounds, onProgress, signal }: AppendBench,
+): void {
+  signal.throwIfAborted()
+  onProgress(
+    `round ${round + 1} of ${rounds}: ${name}, ${concurrency} × ${batch} × ${payloadBytes} B`,
+  )
 }
 
 async function measureEventLoop(
@@ -135,46 +144,6 @@ async function measureEventLoop(
   onProgress(`round ${round + 1} of ${rounds}: the event loop, ledger ${ledger}`)
   return await sampleEventLoop(directory, { ledger, seconds, signal })
 }
-
-/** Raw loops do one write after the other, so they stand beside a single appender. */
-const loopsFor = ({ concurrency }: AppendLoad): RawName[] =>
-  concurrency === 1 ? (Object.keys(rawLoops) as RawName[]) : []
-
-/** Null where the file system has no O_DIRECT. */
-async function measureLoop(
-  name: RawName,
-  { payloadBytes, batch }: AppendLoad,
-  directory: string,
-): Promise<AppendFigures | null> {
-  const latencies = await loopLatenciesUs(name, payloadBytes * batch, directory)
-  if (latencies === null) return null
-  const operationsPerSecond = perSecond(latencies)
-  return {
-    appendsPerSecond: operationsPerSecond * batch,
-    latenciesUs: sharesOf(latencies),
-    mainThreadCpuUsPerAppend: null,
-    cpuUsPerAppend: null,
-    syncsPerSecond: operationsPerSecond * (oneFileLoops.includes(name) ? 1 : 2),
-    spaceOverhead: null,
-  }
-}
-
-async function loopLatenciesUs(
-  name: RawName,
-  bytes: number,
-  directory: string,
-): Promise<number[] | null> {
-  const operations = Math.max(10, Math.min(rawOperationsMax, Math.floor(rawBytesMax / bytes)))
-  try {
-    return await rawLatenciesUs(directory, rawLoops[name], { payloadBytes: bytes, operations })
-  } catch (error) {
-    if (name === 'raw-direct' && isRefusal(error)) return null
-    throw error
-  }
-}
-
-const isRefusal = (error: unknown): boolean =>
-  error instanceof ClustorError && error.code === 'ERR_INVALID_ARGUMENT'
 
 async function measureSystem(
   subject: AppendSubject,

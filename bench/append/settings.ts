@@ -24,8 +24,14 @@ export interface AppendSystem {
   close(): Promise<void>
 }
 
-/** Peers that `--against` names; the last needs no package. */
-export const peerNames = ['better-sqlite3', 'classic-level', 'lmdb', 'fs-promises'] as const
+/** Peers that `--against` names; the last two need no package. */
+export const peerNames = [
+  'better-sqlite3',
+  'classic-level',
+  'lmdb',
+  'fs-promises',
+  'fs-sync',
+] as const
 
 export type PeerName = (typeof peerNames)[number]
 
@@ -67,16 +73,17 @@ export function loadsOf({ payloads, batches, concurrencies }: AppendMatrix): App
   )
 }
 
-/** The systems of a matrix for one load: clustor under every setting, then the yardsticks. A single appender is also
- *  measured with calls that block: there nobody else waits for the thread. */
+/** The systems of a matrix for one load: clustor under every setting, then the yardsticks. Only a single appender is measured
+ *  with calls that block: there nobody else waits for the thread. */
 export function subjectsOf(matrix: AppendMatrix, load: AppendLoad): AppendSubject[] {
-  const forms = load.concurrency === 1 && load.batch === 1 ? [false, true] : [false]
+  const alone = load.concurrency === 1
+  const forms = alone && load.batch === 1 ? [false, true] : [false]
   return [
     ...optionsOf(matrix).flatMap((each) =>
       forms.map((blocking) => ({ name: 'clustor' as const, options: { ...each, blocking } })),
     ),
     { name: 'js-group-commit' },
-    ...matrix.against.map((name) => ({ name })),
+    ...matrix.against.filter((name) => alone || name !== 'fs-sync').map((name) => ({ name })),
   ]
 }
 

@@ -158,7 +158,7 @@ test('the systems of a matrix are every setting of clustor, then the yardsticks'
     ledgers: ['ordered', 'inline'],
     durabilities: ['strict', 'group'],
     aead: [false, true],
-    against: ['fs-promises'],
+    against: ['fs-promises', 'fs-sync'],
   }
   const subjects = subjectsOf(crossed, { ...load, concurrency: 2 })
   t.is(subjects.filter(({ name }) => name === 'clustor').length, 8)
@@ -168,6 +168,7 @@ test('the systems of a matrix are every setting of clustor, then the yardsticks'
   )
   const alone = subjectsOf(crossed, load).filter(({ name }) => name === 'clustor')
   t.is(alone.length, 16, 'a single appender also blocks')
+  t.is(subjectsOf(crossed, load).at(-1)?.name, 'fs-sync', 'and is compared with calls that block')
 })
 
 test('a group commit takes what waits, in order, and only its own group hears of a failure', async (t) => {
@@ -199,7 +200,7 @@ test('bench append gives rows of every system, and nothing of it stays', async (
       batches: [2],
       trailers: [true],
       logs: [2],
-      against: ['fs-promises'],
+      against: ['fs-promises', 'fs-sync'],
     },
     rounds: 1,
     seconds: 0.1,
@@ -219,6 +220,7 @@ test('bench append gives rows of every system, and nothing of it stays', async (
       'clustor 1',
       'js-group-commit 1',
       'fs-promises 1',
+      'fs-sync 1',
       'clustor 4',
       'js-group-commit 4',
       'fs-promises 4',
