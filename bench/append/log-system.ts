@@ -1,11 +1,13 @@
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
+import { optionTable } from '../../src/config/options.js'
 import { DurableLog, KeyRing } from '../../src/log.js'
 import type { AppendLogOptions, AppendSystem } from './settings.js'
 import { PrefixTruncator, primeLog } from './steady-logs.js'
 
-/** More logs than this are not primed: each hardly reaches its second segment, and priming takes 128 MiB a log. */
-const primedLogsMax = 8
+/** Several logs share this: a hundred with segments of their own of 64 MiB are more than many disks and all caches have room for. */
+const segmentBytesOfAll = optionTable.segmentBytes.default
+const segmentBytesMin = 8 * 1024 * 1024
 
 /** How systems are opened. */
 export interface OpenTime {
@@ -36,15 +38,14 @@ export class LogSystem implements AppendSystem {
     const logs: DurableLog[] = []
     using keys = keysFor(options)
     const { ledger, durability, blockAlignmentBytes } = options
+    const segmentBytes = Math.max(segmentBytesMin, segmentBytesOfAll / options.logs)
     try {
       for (let log = 0; log < options.logs; log++) {
         const place = join(directory, `log-${log}`)
-        const opening = { directory: place, ledger, durability, blockAlignmentBytes, keys }
-        logs.push((await DurableLog.open(opening)).log)
+        const setting = { ledger, durability, blockAlignmentBytes, segmentBytes, keys }
+        logs.push((await DurableLog.open({ directory: place, ...setting })).log)
       }
-      if (primed && logs.length <= primedLogsMax) {
-        await Promise.all(logs.map((log) => primeLog(log, signal)))
-      }
+      if (primed) for (const log of logs) await primeLog(log, signal)
       return new LogSystem(logs, options.blocking)
     } catch (error) {
       await closeAll(logs)
