@@ -22,7 +22,8 @@ export interface EventLoopTurns {
 
 const noTurns: EventLoopTurns = { next: () => undefined, preemptions: () => 0 }
 
-/** A turn of the event loop takes some microseconds when it has nothing to do. In a longer one others had the processor. */
+/** A turn of the event loop takes some microseconds when it has nothing to do. In a longer one the application ran, or others had the
+ *  processor. */
 const longTurnMs = 0.5
 /** Polling gains about a tenth of the time it takes, so it may lose this much of it to others: to wait for a processor, as who polls has
  *  to when somebody else wants it as well. Some long turns a second happen on idle machines too. */
@@ -96,8 +97,8 @@ export class CompletionPoller {
   #lookBack(nowMs: number): void {
     const turnMs = nowMs - this.#turnMs
     const preemptions = this.#turns.preemptions()
-    if (turnMs > longTurnMs && preemptions !== this.#preemptions) this.#lost(turnMs, nowMs)
-    else this.#polledMs += turnMs
+    if (turnMs <= longTurnMs) this.#polledMs += turnMs
+    else if (preemptions !== this.#preemptions) this.#lost(turnMs, nowMs)
     this.#turnMs = nowMs
     this.#preemptions = preemptions
   }

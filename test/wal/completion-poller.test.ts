@@ -161,6 +161,13 @@ test('a long turn of the application itself is no reason to pause', (t) => {
   t.deepEqual(desk.calls, ['start'])
 })
 
+test('a long turn of the application is no time of polling, and makes no loss affordable', (t) => {
+  const desk = new Desk(100_000)
+  desk.submit()
+  desk.turn(1000)
+  t.is(pauseAfter(2, desk), 100)
+})
+
 test('a switch of an earlier turn is no reason to pause after a long one', (t) => {
   const desk = new Desk(100)
   desk.submit()
