@@ -65,7 +65,7 @@
         'ldflags': ['-flto', '-flto-partition=one'],
       }],
       ['OS=="linux"', {
-        'ldflags': ['-Wl,--gc-sections', '-Wl,--exclude-libs,ALL', '-Wl,-z,relro', '-Wl,-z,now'],
+        'ldflags': ['-Wl,--gc-sections', '-Wl,--exclude-libs,ALL', '-Wl,-z,relro', '-Wl,-z,now', '-Wl,-z,nodelete'],
       }],
       ['OS=="mac"', {
         'xcode_settings': {

@@ -6,16 +6,21 @@
 #include "binding/log_object.h"
 #include "binding/open_progress.h"
 #include "binding/repair_functions.h"
+#include "os/awake_processor.h"
 #include "os/spin.h"
 
 namespace clustor {
 namespace {
 
 // Counted up when a function of the addon changes; the loader compares it with its own.
-constexpr int kInterfaceVersion = 8;
+constexpr int kInterfaceVersion = 9;
 
 Napi::Value PreemptionsJs(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), static_cast<double>(Preemptions()));
+}
+
+Napi::Value MayWaitAwakeJs(const Napi::CallbackInfo& info) {
+  return Napi::Boolean::New(info.Env(), MayWaitAwake());
 }
 
 Napi::Object Initialize(Napi::Env env, Napi::Object exports) {
@@ -33,6 +38,7 @@ Napi::Object Initialize(Napi::Env env, Napi::Object exports) {
               Napi::Function::New<&RewriteDirectoryJs>(env, "rewriteDirectory"));
   exports.Set("salvageDirectory",
               Napi::Function::New<&SalvageDirectoryJs>(env, "salvageDirectory"));
+  exports.Set("mayWaitAwake", Napi::Function::New<&MayWaitAwakeJs>(env, "mayWaitAwake"));
   exports.Set("preemptions", Napi::Function::New<&PreemptionsJs>(env, "preemptions"));
   exports.Set("runRawBench", Napi::Function::New<&RunRawBenchJs>(env, "runRawBench"));
   return exports;

@@ -14,6 +14,7 @@ std::shared_ptr<CommitterPool> SharedCommitterPool(uint32_t threads) {
   if (pool == nullptr) {
     CommitterPoolOptions options;
     options.threads = threads;
+    options.awake = AwakeProcessor::OfProcess();
     pool = std::make_shared<CommitterPool>(options);
     current = pool;
   }

@@ -187,6 +187,8 @@ StatusOr<LogOptions> ToLogOptions(Napi::Object object) {
   options.spares_max =
       static_cast<uint32_t>(NumberProperty(object, "sparesMax", options.spares_max));
   options.headroom_bytes = NumberProperty(object, "headroomBytes", options.headroom_bytes);
+  options.awake_us_max =
+      static_cast<uint32_t>(NumberProperty(object, "awakeUsMax", options.awake_us_max));
   options.recover_entries = object.Get("recoverEntries").ToBoolean();
   StatusOr<std::shared_ptr<const KeyRing>> keys = ToKeyRing(object.Get("keys"));
   if (!keys.ok()) return keys.status();

@@ -146,7 +146,8 @@ TEST(PosixEnv, LocksOncePerOpenAndNamesThePid) {
 // A thread that commits by itself and the threads of the pool take turns at the same log.
 TEST(PosixLog, CommitsHereAndFromThePool) {
   TemporaryDirectory directory;
-  CommitterPool pool({.threads = 2, .spin_us_max = 50});
+  AwakeProcessor awake;
+  CommitterPool pool({.threads = 2, .spin_us_max = 50, .awake = &awake});
   WaitingSink sink;
   auto opened = Log::Open(PosixEnv(), OptionsIn(directory), &pool, &sink);
   CHECK_OK(opened.status());

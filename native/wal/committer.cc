@@ -13,11 +13,6 @@ namespace clustor {
 
 namespace {
 
-GroupLimits GroupLimitsOf(const LogOptions& options) {
-  if (options.durability == Durability::kStrict) return {UINT64_MAX, 1};
-  return {options.group_bytes_max, options.group_writes_max};
-}
-
 // New segments have this form; what fits into one of them can be written whatever the tail is.
 // What a write may take so that a segment of this header can hold it.
 PlanLimits PlanLimitsOf(const LogOptions& options, const SegmentHeader& pattern) {
@@ -41,6 +36,7 @@ Committer::Committer(Env* env, LogPaths paths, const LogOptions& options, Segmen
       group_limits_(GroupLimitsOf(options)),
       plan_limits_(PlanLimitsOf(options, pattern)),
       stall_ns_(uint64_t{options.sync_stall_ms} * 1'000'000),
+      awake_ns_max_(uint64_t{options.awake_us_max} * 1'000),
       sink_(sink),
       keys_(options.keys),
       spares_(env, paths, SpareLimitsOf(options), {pattern.cipher, pattern.dek_epoch}),
@@ -108,6 +104,7 @@ std::optional<Completion> Committer::CommitGroup(Group* group) {
   sync_watch_.End();
   if (done.ok()) {
     Count(*group, plan, built_, times);
+    ExpectWait(plan, times);
     return Complete(group->back().sequence, Status::Ok());
   }
   if (done.IsShortage()) {
@@ -298,6 +295,11 @@ void Committer::Count(const Group& group, const GroupPlan& plan, const BuiltBloc
     stats_.entries_written += plan.entry_count;
   }
   NoteState();
+}
+
+// The next group will be like this one.
+void Committer::ExpectWait(const GroupPlan& plan, const StageTimes& times) {
+  SetWaitsBriefly(plan.IsSmall() && times.proven - times.start <= awake_ns_max_);
 }
 
 void Committer::NoteState() {

@@ -102,6 +102,7 @@ class Committer final : public CommitTask {
   void AddToSeal() REQUIRES(commit_mutex_);
   void Count(const Group& group, const GroupPlan& plan, const BuiltBlock& block,
              const StageTimes& times) REQUIRES(commit_mutex_);
+  void ExpectWait(const GroupPlan& plan, const StageTimes& times);
   void NoteState() REQUIRES(commit_mutex_);
   void UpdateMaintenance() REQUIRES(commit_mutex_);
   Status RemoveSegment(uint64_t segment_seq);
@@ -113,6 +114,7 @@ class Committer final : public CommitTask {
   const GroupLimits group_limits_;
   PlanLimits plan_limits_ GUARDED_BY(commit_mutex_);  // Constant but for SetKeys.
   const uint64_t stall_ns_;
+  const uint64_t awake_ns_max_;
   CompletionSink* const sink_;
 
   // Synchronize themselves.

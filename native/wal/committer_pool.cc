@@ -31,6 +31,7 @@ class CommitterPool::Impl {
   void Work();
   void Maintain();
   CommitTask* TakeWork(SpinPolicy* spin) EXCLUDES(mutex_);
+  bool RunStep(CommitTask* task);
   void Claim(CommitTask* task) EXCLUDES(mutex_);
   void Unqueue(CommitTask* task) REQUIRES(mutex_);
   void StepEnded(CommitTask* task, bool more) REQUIRES(mutex_);
@@ -140,9 +141,14 @@ void CommitterPool::Impl::QueueDueTimers() {
   }
 }
 
+bool CommitterPool::Impl::RunStep(CommitTask* task) {
+  const AwakeProcessor::Waiting waiting(task->waits_briefly() ? options_.awake : nullptr);
+  return task->RunCommitStep();
+}
+
 void CommitterPool::Impl::RunHere(CommitTask* task) {
   Claim(task);
-  const bool more = task->RunCommitStep();
+  const bool more = RunStep(task);
   const MutexLock lock(&mutex_);
   StepEnded(task, more);
   if (task->commit_queued_) QueueCommit(task);
@@ -227,7 +233,7 @@ CommitTask* CommitterPool::Impl::TakeWork(SpinPolicy* spin) {
 void CommitterPool::Impl::Work() {
   SpinPolicy spin(uint64_t{options_.spin_us_max} * 1000);
   while (CommitTask* task = TakeWork(&spin)) {
-    const bool more = task->RunCommitStep();
+    const bool more = RunStep(task);
     const MutexLock lock(&mutex_);
     --busy_;
     StepEnded(task, more);

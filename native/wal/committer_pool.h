@@ -8,6 +8,7 @@
 #include <memory>
 
 #include "base/status.h"
+#include "os/awake_processor.h"
 
 namespace clustor {
 
@@ -18,6 +19,8 @@ struct CommitterPoolOptions {
   // happens only while it keeps paying off: a wake-up costs 25-30 microseconds on a virtual
   // machine, as much as a fifth of a sync.
   uint32_t spin_us_max = 150;
+  // Keeps processors awake during steps that ask for it; null: nobody does. Outlives the pool.
+  AwakeProcessor* awake = nullptr;
 };
 
 // One unit of work that the pool drives; the commit engine of a log implements it.
@@ -34,17 +37,21 @@ class CommitTask {
   uint64_t maintenance_due_ns() const {
     return maintenance_due_ns_.load(std::memory_order_relaxed);
   }
+  // Whether the next step will likely be a short wait for the disk and little else.
+  bool waits_briefly() const { return waits_briefly_.load(std::memory_order_relaxed); }
 
  protected:
   // From within a step.
   void SetMaintenanceDue(uint64_t due_ns) {
     maintenance_due_ns_.store(due_ns, std::memory_order_relaxed);
   }
+  void SetWaitsBriefly(bool waits) { waits_briefly_.store(waits, std::memory_order_relaxed); }
 
  private:
   friend class CommitterPool;
   // Relaxed: who sets it takes the pool's mutex afterwards, before anybody acts on it.
   std::atomic<uint64_t> maintenance_due_ns_{0};
+  std::atomic<bool> waits_briefly_{false};
   // Guarded by the pool's mutex.
   bool commit_queued_ = false;
   bool commit_running_ = false;

@@ -52,6 +52,9 @@ struct GroupPlan {
   uint64_t first_index = 0;  // 0 when there is no entry.
   uint64_t last_index = 0;   // Of the log afterwards.
   uint64_t last_term = 0;
+
+  // Whether to write it is more of a wait for the disk than work.
+  bool IsSmall() const { return writes <= 64 && stored_bytes <= 64 << 10; }
 };
 
 struct PlanLimits {

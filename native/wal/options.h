@@ -94,6 +94,9 @@ struct LogOptions {
   // A file kept for votes and other writes without entries when the disk is full: multiple of
   // 4096, 64 KiB .. 1 GiB.
   uint64_t headroom_bytes = 256 << 10;
+  // Processors of threads that wait for small groups are kept awake while the disk answers within
+  // this; 0: never.
+  uint32_t awake_us_max = 400;
   uint32_t sync_stall_ms = 1000;  // LogStats::sync_stalls counts syncs that took longer.
 };
 

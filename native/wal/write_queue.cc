@@ -4,6 +4,11 @@
 
 namespace clustor {
 
+GroupLimits GroupLimitsOf(const LogOptions& options) {
+  if (options.durability == Durability::kStrict) return {UINT64_MAX, 1};
+  return {options.group_bytes_max, options.group_writes_max};
+}
+
 uint64_t WriteQueue::Push(Write write, uint64_t now_ns) {
   const MutexLock lock(&mutex_);
   if (closed_) return 0;

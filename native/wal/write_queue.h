@@ -25,6 +25,8 @@ struct GroupLimits {
   uint32_t writes_max = 1;
 };
 
+GroupLimits GroupLimitsOf(const LogOptions& options);
+
 class WriteQueue {
  public:
   // Returns the write's sequence number, or 0 when the queue is closed.

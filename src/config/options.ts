@@ -179,7 +179,7 @@ export const optionTable = {
     400,
     0,
     10_000,
-    'Microseconds that an idle event loop polls for the end of a small append, at most, instead of sleeping; only while the disk answers that soon. 0: never.',
+    'While the disk answers small appends within so many microseconds, their wait is spent awake: an idle event loop polls for their end, and an idle processor of the thread that commits does not sleep. 0: never.',
   ),
 
   // Raft timing and windows

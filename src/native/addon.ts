@@ -49,6 +49,8 @@ export interface NativeLogOptions {
   readonly verifyThreads: number
   readonly sparesMax: number
   readonly headroomBytes: number
+  /** While the disk answers small groups within this, processors of threads that wait for it are kept awake; 0: never. */
+  readonly awakeUsMax: number
   /** Whether the recovery report lists terms, kinds and lengths of entries. */
   readonly recoverEntries: boolean
   readonly unsafeFileSystem: boolean
@@ -312,12 +314,14 @@ export interface NativeAddon {
   salvageDirectory(from: string, to: string, keys: NativeKeys | null): Promise<NativeSalvageReport>
   /** How often others have taken the processor from the calling thread; always 0 where the system does not tell (macOS). */
   preemptions(): number
+  /** Whether threads may use their processors while they wait: not where a control group grants two processors or fewer. */
+  mayWaitAwake(): boolean
   /** Latency of each operation in nanoseconds, in order. */
   runRawBench(options: RawBenchOptions): Promise<Float64Array>
 }
 
 /** Must equal kInterfaceVersion of native/binding/addon.cc. */
-const interfaceVersion = 8
+const interfaceVersion = 9
 
 let loaded: NativeAddon | null = null
 

@@ -8,7 +8,13 @@ import { backgroundTimers } from './timers.js'
 export interface LogHost extends Pick<NativeAddon, 'openLog' | 'openProgress'> {
   readonly timers: Timers
   /** Absent: nobody polls for completions. */
-  readonly turns?: EventLoopTurns
+  readonly turns?: EventLoopTurns | undefined
+}
+
+const eventLoopTurns: EventLoopTurns = {
+  // Of the module: the global one may be another's that runs when a test says so.
+  next: setImmediate,
+  preemptions: () => loadAddon().preemptions(),
 }
 
 /** The file systems, threads and the time of this process. */
@@ -16,6 +22,7 @@ export const processHost: LogHost = {
   openLog: (options, complete) => loadAddon().openLog(options, complete),
   openProgress: () => loadAddon().openProgress(),
   timers: backgroundTimers,
-  // Of the module: the global one may be another's that runs when a test says so.
-  turns: { next: setImmediate, preemptions: () => loadAddon().preemptions() },
+  get turns() {
+    return loadAddon().mayWaitAwake() ? eventLoopTurns : undefined
+  },
 }

@@ -123,6 +123,7 @@ export function toNativeOptions(settings: LogSettings, details: OpenDetails): Na
     sparesMax: settings.sparesMax,
     // Whole pages.
     headroomBytes: Math.floor(settings.headroomBytes / 4096) * 4096,
+    awakeUsMax: settings.completionPollUsMax,
     unsafeFileSystem: settings.unsafeFileSystem,
     committerThreads: settings.committerThreads,
     anchor: settings.anchor,

@@ -1,4 +1,4 @@
-import { cpSync, mkdirSync, symlinkSync } from 'node:fs'
+import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import { DurableLog } from '../../src/log.js'
@@ -83,6 +83,31 @@ test('W28: opening and closing a hundred logs leaves no descriptor, thread, hand
   t.true((after['residentMiB'] ?? NaN) - (before['residentMiB'] ?? NaN) < 24)
   t.true(alive <= 1, `${alive} closed logs are still reachable`)
 })
+
+const hasMemoryFileSystem = existsSync('/dev/shm')
+/** sched(7). */
+const scheduleIdle = 5
+
+for (const { what, pollUsMax, payloadBytes, policy } of [
+  { what: 'small appends', pollUsMax: 10_000, payloadBytes: 100, policy: scheduleIdle },
+  { what: 'large appends', pollUsMax: 10_000, payloadBytes: 1 << 17, policy: null },
+  { what: 'completionPollUsMax 0', pollUsMax: 0, payloadBytes: 100, policy: null },
+]) {
+  const does = policy === null ? 'nobody keeps' : 'a thread that comes last keeps'
+  const awakeTest = hasMemoryFileSystem ? test : test.skip // There are no such threads where it is not there.
+  awakeTest(`W28: with ${what}, ${does} the processor awake while the disk works`, async (t) => {
+    const directory = mkdtempSync('/dev/shm/clustor-')
+    t.teardown(() => {
+      rmSync(directory, { recursive: true })
+    })
+
+    const seconds = policy === null ? 0 : 60
+    const values = [pollUsMax, payloadBytes, seconds].map(String)
+    const told = await report(t, 'wait-awake', [directory, ...values])
+
+    t.deepEqual(told, { policy })
+  })
+}
 
 test('W28: closing a log three times while it is read and written settles every promise', async (t) => {
   const outcomes = (await report(t, 'close-while-busy', [temporaryDirectory(t), '20'])) as Record<
