@@ -15,8 +15,8 @@ namespace {
 // Counted up when a function of the addon changes; the loader compares it with its own.
 constexpr int kInterfaceVersion = 9;
 
-Napi::Value PreemptionsJs(const Napi::CallbackInfo& info) {
-  return Napi::Number::New(info.Env(), static_cast<double>(Preemptions()));
+Napi::Value ThreadCpuMsJs(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), static_cast<double>(ThreadCpuNs()) / 1e6);
 }
 
 Napi::Value MayWaitAwakeJs(const Napi::CallbackInfo& info) {
@@ -39,7 +39,7 @@ Napi::Object Initialize(Napi::Env env, Napi::Object exports) {
   exports.Set("salvageDirectory",
               Napi::Function::New<&SalvageDirectoryJs>(env, "salvageDirectory"));
   exports.Set("mayWaitAwake", Napi::Function::New<&MayWaitAwakeJs>(env, "mayWaitAwake"));
-  exports.Set("preemptions", Napi::Function::New<&PreemptionsJs>(env, "preemptions"));
+  exports.Set("threadCpuMs", Napi::Function::New<&ThreadCpuMsJs>(env, "threadCpuMs"));
   exports.Set("runRawBench", Napi::Function::New<&RunRawBenchJs>(env, "runRawBench"));
   return exports;
 }

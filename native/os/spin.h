@@ -8,10 +8,6 @@
 #include <algorithm>
 #include <cstdint>
 
-#if defined(__linux__)
-#include <sys/resource.h>
-#endif
-
 namespace clustor {
 
 // CLOCK_MONOTONIC, nanoseconds.
@@ -29,14 +25,12 @@ inline void RelaxProcessor() {
 #endif
 }
 
-// How often others have taken the processor from the calling thread; always 0 where that is not
-// known.
-inline uint64_t Preemptions() {
-#if defined(__linux__)
-  rusage usage;
-  if (getrusage(RUSAGE_THREAD, &usage) == 0) return static_cast<uint64_t>(usage.ru_nivcsw);
-#endif
-  return 0;
+// How long the calling thread has had a processor, nanoseconds.
+inline uint64_t ThreadCpuNs() {
+  timespec used;
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
+  return static_cast<uint64_t>(used.tv_sec) * 1'000'000'000ull +
+         static_cast<uint64_t>(used.tv_nsec);
 }
 
 // Looks some times, for about a microsecond; whether `found` said so.

@@ -312,8 +312,8 @@ export interface NativeAddon {
   rewriteDirectory(options: NativeLogOptions): Promise<NativeRewriteReport>
   /** @param to must hold no log. */
   salvageDirectory(from: string, to: string, keys: NativeKeys | null): Promise<NativeSalvageReport>
-  /** How often others have taken the processor from the calling thread; always 0 where the system does not tell (macOS). */
-  preemptions(): number
+  /** How long the calling thread has had a processor, milliseconds. */
+  threadCpuMs(): number
   /** Whether threads may use their processors while they wait: not where a control group grants two processors or fewer. */
   mayWaitAwake(): boolean
   /** Latency of each operation in nanoseconds, in order. */

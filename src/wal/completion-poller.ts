@@ -16,19 +16,25 @@ export interface PollPorts {
 export interface EventLoopTurns {
   /** Runs a function in the next turn of the event loop, which does not sleep before it. */
   next(run: () => void): void
-  /** How often others have taken the processor from this thread. */
-  preemptions(): number
+  /** How long this thread has had a processor, milliseconds. */
+  cpuMs(): number
 }
 
-const noTurns: EventLoopTurns = { next: () => undefined, preemptions: () => 0 }
+const noTurns: EventLoopTurns = { next: () => undefined, cpuMs: () => 0 }
 
 /** A turn of the event loop takes some microseconds when it has nothing to do. In a longer one the application ran, or others had the
- *  processor. */
+ *  processor: this much of it at least, where it is a loss. */
 const longTurnMs = 0.5
 /** Polling gains about a tenth of the time it takes, so it may lose this much of it to others: to wait for a processor, as who polls has
  *  to when somebody else wants it as well. Some long turns a second happen on idle machines too. */
 const lossMax = 0.02
-/** Who has lost more pauses until the loss would have been affordable, and twice as long as the last time when it happens again. */
+/** And this much whenever it begins anew: a thread that slept shares a processor with those that woke it until the scheduler looks for
+ *  a better place, at its next tick. */
+const lossMsAtFirst = 5
+/** What it could have lost and did not is saved up to here, so that a busy time that begins is noticed soon. */
+const lossMsSaved = 20
+/** Who has lost more pauses until the loss would have been affordable; and twice as long as the last time when it has not polled that
+ *  long since. */
 const pauseMsMax = 4000
 
 /** Looks for completions from turn to turn of the event loop, while few small writes wait for a fast disk. To be woken by
@@ -45,12 +51,14 @@ export class CompletionPoller {
   #expectedMs = 0
   #pausedUntilMs = -Infinity
   #pauseMs = 0
-  /** How long it has polled since others had the processor. */
+  /** How long it has polled since the last pause. */
   #polledMs = 0
+  /** How much it may lose before it pauses. */
+  #creditMs = lossMsAtFirst
   #isPolling = false
   #untilMs = 0
   #turnMs = 0
-  #preemptions = 0
+  #cpuMs = 0
 
   /** @param turns undefined: nobody polls.
    *  @param pollMsMax longest time of polling, milliseconds; 0: never. */
@@ -69,7 +77,7 @@ export class CompletionPoller {
     this.#isPolling = true
     this.#untilMs = nowMs + this.#pollMsMax
     this.#turnMs = nowMs
-    this.#preemptions = this.#turns.preemptions()
+    this.#cpuMs = this.#turns.cpuMs()
     this.#ports.start()
     this.#turns.next(this.#turn)
   }
@@ -93,22 +101,30 @@ export class CompletionPoller {
     }
   }
 
-  /** Ends the turn that was. Its preemptions are its own: a look yields, so an earlier one may have been to a thread of ours. */
+  /** Ends the turn that was. What the application used of a long one is neither lost nor polled. */
   #lookBack(nowMs: number): void {
     const turnMs = nowMs - this.#turnMs
-    const preemptions = this.#turns.preemptions()
-    if (turnMs <= longTurnMs) this.#polledMs += turnMs
-    else if (preemptions !== this.#preemptions) this.#lost(turnMs, nowMs)
+    const cpuMs = this.#turns.cpuMs()
+    const othersMs = turnMs - (cpuMs - this.#cpuMs)
+    if (turnMs <= longTurnMs) this.#polled(turnMs)
+    else if (othersMs > longTurnMs) this.#lost(othersMs, nowMs)
     this.#turnMs = nowMs
-    this.#preemptions = preemptions
+    this.#cpuMs = cpuMs
   }
 
-  #lost(turnMs: number, nowMs: number): void {
-    const isAffordable = turnMs <= lossMax * this.#polledMs
-    const pauseMs = Math.max(turnMs / lossMax, 2 * this.#pauseMs)
-    this.#pauseMs = isAffordable ? 0 : Math.min(pauseMs, pauseMsMax)
+  #polled(turnMs: number): void {
+    this.#polledMs += turnMs
+    this.#creditMs = Math.min(this.#creditMs + turnMs * lossMax, lossMsSaved)
+  }
+
+  #lost(lostMs: number, nowMs: number): void {
+    this.#creditMs -= lostMs
+    if (this.#creditMs >= 0) return
+    const goesOn = this.#polledMs < this.#pauseMs
+    this.#pauseMs = Math.min(Math.max(lostMs / lossMax, goesOn ? 2 * this.#pauseMs : 0), pauseMsMax)
     this.#pausedUntilMs = nowMs + this.#pauseMs
     this.#polledMs = 0
+    this.#creditMs = lossMsAtFirst
   }
 
   #mayGoOn(nowMs: number): boolean {

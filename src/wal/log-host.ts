@@ -14,7 +14,7 @@ export interface LogHost extends Pick<NativeAddon, 'openLog' | 'openProgress'> {
 const eventLoopTurns: EventLoopTurns = {
   // Of the module: the global one may be another's that runs when a test says so.
   next: setImmediate,
-  preemptions: () => loadAddon().preemptions(),
+  cpuMs: () => loadAddon().threadCpuMs(),
 }
 
 /** The file systems, threads and the time of this process. */

@@ -7,7 +7,7 @@ class Desk {
   readonly poller: CompletionPoller
   nowMs = 0
   waiting = 0
-  preemptions = 0
+  cpuMs = 0
   #hasCompleted = false
   #sinceMs = 0
   readonly #turns: (() => void)[] = []
@@ -21,9 +21,7 @@ class Desk {
         isWorthwhile: () => this.waiting > 0,
         now: () => this.nowMs,
       },
-      turns
-        ? { next: (run) => this.#turns.push(run), preemptions: () => this.preemptions }
-        : undefined,
+      turns ? { next: (run) => this.#turns.push(run), cpuMs: () => this.cpuMs } : undefined,
       pollMsMax,
     )
   }
@@ -41,8 +39,10 @@ class Desk {
     this.#hasCompleted = true
   }
 
-  turn(ms: number): void {
+  /** @param othersMs of which another program had the processor. */
+  turn(ms: number, othersMs = 0): void {
     this.nowMs += ms
+    this.cpuMs += ms - othersMs
     for (const run of this.#turns.splice(0)) run()
   }
 
@@ -115,11 +115,19 @@ test('a single slow answer does not end polling', (t) => {
   t.deepEqual(desk.calls, ['start', 'deliver'])
 })
 
-/** Milliseconds until a poller polls again after a turn of the event loop in which another program had the processor. */
-function pauseAfter(turnMs: number, desk = new Desk(100)): number {
+/** Loses what may be lost whenever polling begins anew. */
+function loseAtFirst(desk: Desk): Desk {
   desk.submit()
-  desk.preemptions += 1
-  desk.turn(turnMs)
+  for (let turns = 0; turns < 5; turns++) desk.turn(1, 1)
+  return desk
+}
+
+const busyDesk = (): Desk => loseAtFirst(new Desk(100_000))
+
+/** Milliseconds until a poller polls again after a turn of the event loop in which another program had the processor. */
+function pauseAfter(othersMs: number, desk: Desk, turnMs = othersMs): number {
+  desk.submit()
+  desk.turn(turnMs, othersMs)
   const sinceMs = desk.nowMs
   desk.poller.wake()
   while (!desk.isPolling) {
@@ -132,50 +140,78 @@ function pauseAfter(turnMs: number, desk = new Desk(100)): number {
 test('polling pauses where other programs take the processor, longer the longer they take it', (t) => {
   const turns = [0.1, 0.5, 0.6, 1, 2, 4, 50, 100]
   t.deepEqual(
-    turns.map((turnMs) => pauseAfter(turnMs)),
+    turns.map((turnMs) => pauseAfter(turnMs, busyDesk())),
     [0, 0, 30, 50, 100, 200, 2500, 4000],
   )
 })
 
-test('a pause is twice as long as the last one when it happens again: the processors are busy', (t) => {
+test('a tick of the scheduler may be lost whenever polling begins anew, and no more', (t) => {
   const desk = new Desk(100_000)
-  const pauses = Array.from({ length: 8 }, () => pauseAfter(2, desk))
+  for (let pauses = 0; pauses < 3; pauses++) {
+    t.is(pauseAfter(4, desk), 0)
+    t.is(pauseAfter(4, desk), 200 * 2 ** pauses)
+  }
+})
+
+test('a pause is twice as long as the last one when it happens again: the processors are busy', (t) => {
+  const desk = busyDesk()
+  const pauses = Array.from({ length: 8 }, () => {
+    const pauseMs = pauseAfter(2, desk)
+    loseAtFirst(desk)
+    return pauseMs
+  })
   t.deepEqual(pauses, [100, 200, 400, 800, 1600, 3200, 4000, 4000])
 })
 
-test('a loss of a fiftieth of the time of polling is no reason to pause, and ends what pauses have added up to', (t) => {
-  const desk = new Desk(100_000)
-  for (let pauses = 0; pauses < 5; pauses++) pauseAfter(2, desk)
+test('a fiftieth of the time of polling may be lost, saved up to twenty milliseconds', (t) => {
+  const desk = busyDesk()
   for (let turns = 0; turns < 200; turns++) desk.turn(0.5)
   t.is(pauseAfter(2, desk), 0)
-
   for (let turns = 0; turns < 198; turns++) desk.turn(0.5)
+  t.is(pauseAfter(2, desk), 100)
+
+  loseAtFirst(desk)
+  for (let turns = 0; turns < 10_000; turns++) desk.turn(0.5)
+  t.is(pauseAfter(19.9, desk), 0)
   t.is(pauseAfter(2, desk), 100)
 })
 
+test('who has polled as long as it paused begins with short pauses again', (t) => {
+  const desk = busyDesk()
+  for (let pauses = 0; pauses < 4; pauses++) {
+    pauseAfter(2, desk)
+    loseAtFirst(desk)
+  }
+  for (let turns = 0; turns < 1600; turns++) desk.turn(0.5)
+  t.is(pauseAfter(20, desk), 1000)
+})
+
 test('a long turn of the application itself is no reason to pause', (t) => {
-  const desk = new Desk(100)
-  desk.submit()
+  const desk = busyDesk()
+  desk.calls.length = 0
   desk.turn(20)
   t.true(desk.isPolling)
-  t.deepEqual(desk.calls, ['start'])
+  t.deepEqual(desk.calls, [])
 })
 
 test('a long turn of the application is no time of polling, and makes no loss affordable', (t) => {
-  const desk = new Desk(100_000)
-  desk.submit()
+  const desk = busyDesk()
   desk.turn(1000)
   t.is(pauseAfter(2, desk), 100)
 })
 
-test('a switch of an earlier turn is no reason to pause after a long one', (t) => {
-  const desk = new Desk(100)
-  desk.submit()
-  desk.preemptions += 1
-  desk.turn(0.1)
+test('of a long turn of the application only what others had of it is lost', (t) => {
+  t.is(pauseAfter(0.5, busyDesk(), 20), 0)
+  t.is(pauseAfter(2, busyDesk(), 20), 100)
+})
+
+test('what others had of earlier turns is not lost in a long one', (t) => {
+  const desk = busyDesk()
+  for (let turns = 0; turns < 20; turns++) desk.turn(0.4, 0.4)
+  desk.calls.length = 0
   desk.turn(20)
   t.true(desk.isPolling)
-  t.deepEqual(desk.calls, ['start'])
+  t.deepEqual(desk.calls, [])
 })
 
 test('polling goes on while more waits, and ends when nothing does', (t) => {

@@ -24,7 +24,7 @@ class Bench {
       ...processHost,
       // Time stands still, so polling has no end of its own.
       timers: new ManualTimers(),
-      turns: { next: (run) => turns.push(run), preemptions: () => 0 },
+      turns: { next: (run) => turns.push(run), cpuMs: () => 0 },
     }
     const identity = { cluster: 'c', partition: 'p', replica: 1 }
     const options = { directory: temporaryDirectory(t), identity, completionPollUsMax: 10_000 }
