@@ -148,26 +148,29 @@ void AwakeProcessor::Run() {
   prctl(PR_SET_NAME, "clustor-awake");
   AwakeWatch watch;
   while (state_.load() != State::kUseless) {
-    const bool can_poll = Poll(&watch);
+    Poll(&watch);
     expected = State::kPolling;
-    state_.compare_exchange_strong(expected, can_poll ? State::kAsleep : State::kUseless);
+    state_.compare_exchange_strong(expected, State::kAsleep);
     while (state_.load() == State::kAsleep) {
       FutexWait(&state_, static_cast<uint32_t>(State::kAsleep));
     }
   }
 }
 
-// Until nobody waits any more; false when it cannot be where they are.
-bool AwakeProcessor::Poll(AwakeWatch* watch) {
+// Until nobody waits any more, or would rather have the processor.
+void AwakeProcessor::Poll(AwakeWatch* watch) {
   watch->Begin(MonotonicNowNs());
   do {
-    if (!MoveTo(processor_.load(std::memory_order_relaxed))) return false;
+    if (!MoveTo(processor_.load(std::memory_order_relaxed))) {
+      // Of processors that were taken from this process meanwhile, say.
+      paused_until_ns_.store(MonotonicNowNs() + kPauseNsMax);
+      return;
+    }
     LookBriefly([this] { return stopping_.load(std::memory_order_relaxed); });
     // A thread that yields while it polls itself would else not run again before the next tick.
     sched_yield();
   } while (watch->Look(MonotonicNowNs(), waits()));
   paused_until_ns_.store(watch->paused_until_ns());
-  return true;
 }
 
 bool AwakeProcessor::MoveTo(int processor) {
@@ -176,8 +179,9 @@ bool AwakeProcessor::MoveTo(int processor) {
   cpu_set_t only;
   CPU_ZERO(&only);
   CPU_SET(static_cast<size_t>(processor), &only);
-  polling_at_ = processor;
-  return sched_setaffinity(0, sizeof(only), &only) == 0;
+  const bool moved = sched_setaffinity(0, sizeof(only), &only) == 0;
+  polling_at_ = moved ? processor : -1;
+  return moved;
 }
 
 AwakeWatch::Waits AwakeProcessor::waits() const {

@@ -71,11 +71,11 @@ class AwakeProcessor {
 
   // Whether its thread polls now.
   bool IsPolling() const { return state_.load() == State::kPolling; }
-  // False once the system has refused what it needs.
+  // False once the system has refused it the policy, or a thread.
   bool IsUseful() const { return state_.load() != State::kUseless; }
 
  private:
-  // kUnused: it has no thread yet. kUseless: nor will it ever poll (again).
+  // kUnused: it has no thread yet. kUseless: nor will it ever have one.
   enum class State : uint32_t { kUnused, kStarting, kAsleep, kPolling, kUseless };
 
   static void* Main(void* self);
@@ -83,7 +83,7 @@ class AwakeProcessor {
   void End();
   void StartThread();
   void Run();
-  bool Poll(AwakeWatch* watch);
+  void Poll(AwakeWatch* watch);
   bool MoveTo(int processor);
   AwakeWatch::Waits waits() const;
 
